@@ -67,7 +67,7 @@ def data_statistics(data: ImageData, indices: np.ndarray | None = None, batch_si
         statistics.add(pixel_features(data.tensor(indices[start : start + batch_size])))
     return statistics
 
-# %% ../nbs/07_fid.ipynb #aa358f8d
+# %% ../nbs/07_fid.ipynb #ce6f8707
 @dataclass(frozen=True)
 class FrechetPixelDistance:
     """The Frechet distance between real and painted images on 8 x 8 area-averaged pixels. Not FID."""
@@ -81,6 +81,10 @@ class FrechetPixelDistance:
     def __post_init__(self):
         object.__setattr__(self, "real", data_statistics(self.data))
 
+    def __len__(self) -> int:
+        """How many images are painted."""
+        return min(len(self.data), self.most)
+
     @torch.no_grad()
     def __call__(
         self,
@@ -89,7 +93,7 @@ class FrechetPixelDistance:
         """The distance between the real images and as many painted ones."""
         device = next(generator.parameters()).device
         random = torch.Generator().manual_seed(self.seed)
-        latents = torch.randn(min(len(self.data), self.most), generator.latent_dim, generator=random)
+        latents = torch.randn(len(self), generator.latent_dim, generator=random)
         training, painted = generator.training, FeatureStatistics()
         generator.eval()
         for batch in latents.split(self.batch_size):

@@ -6,7 +6,7 @@
 __all__ = ['FREE_TO_CHANGE', 'MODELS', 'RECIPES', 'Score', 'Recipe', 'parse_overrides', 'setting_names', 'make_recipe',
            'recipe_from_dict', 'find_root', 'from_root', 'choose_device', 'write_text', 'save_checkpoint',
            'load_checkpoint', 'load_painter', 'build_gan', 'Run', 'open_run', 'differences', 'surroundings',
-           'step_seed', 'train', 'expected_seconds', 'show_metrics', 'show_samples']
+           'step_seed', 'train', 'expected_seconds', 'describe', 'show_metrics', 'show_samples']
 
 # %% ../nbs/06_training.ipynb #7a745485
 import csv
@@ -67,7 +67,7 @@ class Recipe:
 
 FREE_TO_CHANGE = ("steps", "log_every", "sample_every", "save_every", "score_every")  # may differ when a run goes on
 
-# %% ../nbs/06_training.ipynb #59fbcdd5
+# %% ../nbs/06_training.ipynb #5ccf825b
 MODELS = {
     "fpa": {"painter.inputs": "v2"},  # the paper's main model
     "fpa_v1": {"painter.inputs": "v1"},
@@ -75,7 +75,7 @@ MODELS = {
 
 RECIPES = {
     "digits": {
-        "steps": 3_000,
+        "steps": 4_000,
         "batch_size": 64,
         "log_every": 25,
         "sample_every": 500,
@@ -94,7 +94,6 @@ RECIPES = {
         "discriminator.decoder_upsamples": 1,
         "gan.lr": 5e-4,
         "gan.adam_betas": (0.0, 0.9),
-        "gan.ema_decay": 0.99,
         "gan.ema_every": 1,
         "gan.ema_start": 0,
         "gan.ema_reset_until": 0,
@@ -318,7 +317,7 @@ class Run:
         lines = [",".join(names)] + [",".join(f"{row[n]:.6g}" if n in row else "" for n in names) for row in rows]
         write_text(self.folder / "metrics.csv", "\n".join(lines) + "\n")
 
-# %% ../nbs/06_training.ipynb #4ae43972
+# %% ../nbs/06_training.ipynb #530912a4
 def open_run(
     recipe: Recipe,
     runs_dir: str | Path = "reports/runs",  # where runs live; a relative path counts from the project's root
@@ -331,8 +330,8 @@ def open_run(
     name = name or f"seed{recipe.seed}"
     parent = from_root(runs_dir) / recipe.dataset / recipe.model
     if not resume:
-        taken = [name] + [f"{name}-{i}" for i in range(2, 10_000)]
-        name = next(n for n in taken if not (parent / n).exists())
+        names = [name] + [f"{name}-{i}" for i in range(2, 10_000)]
+        name = next(n for n in names if not (parent / n / "record.json").exists())
     run = Run(parent / name, recipe)
     try:
         run.folder.mkdir(parents=True, exist_ok=True)
@@ -481,6 +480,21 @@ def expected_seconds(recipe: Recipe, data: ImageData, device: str = "auto") -> f
             float(losses["g_total"])  # waits for the device
             seconds[step] = time.perf_counter() - start
     return (seconds[0] + (every - 1) * seconds.get(1, 0)) / every
+
+# %% ../nbs/06_training.ipynb #f2993724
+def describe(run: Run, data: ImageData, device: str = "auto") -> str:
+    """What training this run will do, with the expected time where there is enough to do for measuring it."""
+    recipe, target = run.recipe, choose_device(device)
+    done = min(int(run.checkpoints[-1].name) if run.checkpoints else 0, recipe.steps)
+    lines = [
+        f"{recipe.model} on {recipe.dataset}: {len(data)} images of {recipe.painter.image_size} x {recipe.painter.image_size}, channels: {recipe.painter.channels}",
+        f"steps {done} -> {recipe.steps}, batch {recipe.batch_size} x {recipe.accumulate}, seed {recipe.seed}, on {surroundings(target)['device']}",
+        f"results in {run.folder}",
+    ]
+    if recipe.steps - done >= 100:
+        minutes = (recipe.steps - done) * expected_seconds(recipe, data, device) / 60
+        lines.append(f"expected time: {minutes:.0f} min" if minutes < 120 else f"expected time: {minutes / 60:.0f} h")
+    return "\n".join(lines)
 
 # %% ../nbs/06_training.ipynb #6e4fc306
 def show_metrics(run: Run) -> Figure:

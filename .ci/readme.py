@@ -1,0 +1,13 @@
+"""Make README.md from nbs/index.ipynb (nbdev_readme would need Quarto)."""
+
+from pathlib import Path
+
+import nbformat
+
+root = Path(__file__).resolve().parent.parent
+cells = nbformat.read(root / "nbs" / "index.ipynb", as_version=4).cells
+text = "\n\n".join(cell.source.strip() for cell in cells if cell.cell_type == "markdown")
+text = text.replace("](../", "](")  # links from nbs/ become links from the root
+for notebook in (root / "nbs").glob("*.ipynb"):
+    text = text.replace(f"]({notebook.name})", f"](nbs/{notebook.name})")
+(root / "README.md").write_text(f"<!-- made from nbs/index.ipynb by .ci/readme.py: edit that -->\n\n{text}\n", encoding="utf-8")

@@ -274,13 +274,18 @@ def build_gan(recipe: Recipe, device: torch.device = torch.device("cpu")) -> Gan
         generator, discriminator = Painter(recipe.painter), Discriminator(recipe.discriminator)
     return Gan(generator.to(device), discriminator.to(device), recipe.gan)
 
-# %% ../nbs/06_training.ipynb #e6f19072
+# %% ../nbs/06_training.ipynb #0bc9eaee
 @plain_dataclass(frozen=True)
 class Run:
     """A run in its folder."""
 
     folder: Path
     recipe: Recipe
+
+    @property
+    def place(self) -> str:
+        """The folder as it is shown: counted from the project's root if it is in it."""
+        return str(self.folder.relative_to(find_root()) if self.folder.is_relative_to(find_root()) else self.folder)
 
     @property
     def record(self) -> dict:
@@ -481,7 +486,7 @@ def expected_seconds(recipe: Recipe, data: ImageData, device: str = "auto") -> f
             seconds[step] = time.perf_counter() - start
     return (seconds[0] + (every - 1) * seconds.get(1, 0)) / every
 
-# %% ../nbs/06_training.ipynb #f2993724
+# %% ../nbs/06_training.ipynb #3d779ffd
 def describe(run: Run, data: ImageData, device: str = "auto") -> str:
     """What training this run will do, with the expected time where there is enough to do for measuring it."""
     recipe, target = run.recipe, choose_device(device)
@@ -489,7 +494,7 @@ def describe(run: Run, data: ImageData, device: str = "auto") -> str:
     lines = [
         f"{recipe.model} on {recipe.dataset}: {len(data)} images of {recipe.painter.image_size} x {recipe.painter.image_size}, channels: {recipe.painter.channels}",
         f"steps {done} -> {recipe.steps}, batch {recipe.batch_size} x {recipe.accumulate}, seed {recipe.seed}, on {surroundings(target)['device']}",
-        f"results in {run.folder}",
+        f"results in {run.place}",
     ]
     if recipe.steps - done >= 100:
         minutes = (recipe.steps - done) * expected_seconds(recipe, data, device) / 60

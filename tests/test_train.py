@@ -1,0 +1,108 @@
+"""The training notebook, end to end through the real papermill command."""
+
+import json
+import os
+
+import nbformat
+import numpy as np
+import pytest
+from PIL import Image
+
+from fpa_nb.training import Run, load_painter, recipe_from_dict
+
+
+def outputs(path, kind):
+    cells = nbformat.read(path, as_version=4).cells
+    return [o["data"][kind] for c in cells if c.cell_type == "code" for o in c.outputs if kind in o.get("data", {})]
+
+
+def printed(path):
+    cells = nbformat.read(path, as_version=4).cells
+    return "".join(o.get("text", "") for c in cells if c.cell_type == "code" for o in c.outputs)
+
+
+def opened(folder):
+    run = Run(folder, None)
+    return Run(folder, recipe_from_dict(run.record["recipe"]))
+
+
+def test_default_notebook_small(papermill, tmp_path):
+    result, page = papermill(steps=40)
+    assert result.returncode == 0, result.stderr
+    run = opened(tmp_path / "runs" / "digits" / "fpa" / "seed0")
+    assert run.recipe.steps == run.record["step"] == 40
+    assert run.record["data"]["images"] == 1797 and run.record["versions"]["torch"]
+    assert [p.name for p in run.checkpoints] == ["00000030", "00000040"]
+    assert [p.stem for p in run.samples] == ["00000000", "00000010", "00000020", "00000030", "00000040"]
+    scores = [row["frechet_pixel_distance"] for row in run.metrics if "frechet_pixel_distance" in row]
+    assert len(scores) == 5 and scores[-1] < scores[0]
+    assert {p.stem for p in (run.folder / "figures").iterdir()} == {"metrics", "samples", "samples_over_time", "strip", "strip_2"}
+    assert len(outputs(page, "image/png")) == 6
+    assert "step 40:" in printed(page) and "FID" not in printed(page)
+    painter = load_painter(run.checkpoints[-1])
+    assert painter.config == run.recipe.painter
+
+
+def test_goes_on_where_it_stopped(papermill, tmp_path):
+    assert papermill(steps=20, name="parts")[0].returncode == 0
+    result, page = papermill(steps=30, name="parts")
+    assert result.returncode == 0, result.stderr
+    assert "steps 20 -> 30" in printed(page)
+    assert papermill(steps=30, name="whole")[0].returncode == 0
+    parts, whole = (tmp_path / "runs" / "digits" / "fpa" / name / "checkpoints" / "00000030" for name in ("parts", "whole"))
+    for file in ("model.safetensors", "config.json"):
+        assert (parts / file).read_bytes() == (whole / file).read_bytes()
+
+
+def test_any_working_directory_and_no_output_path(papermill, tmp_path):
+    result, page = papermill(steps=2, cwd=tmp_path, to_stdout=True)
+    assert result.returncode == 0, result.stderr
+    assert len(outputs(page, "image/png")) == 6
+
+
+def test_folder_of_photographs(papermill, tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    rng = np.random.default_rng(0)
+    for i in range(12):
+        Image.fromarray(rng.integers(0, 255, (40, 50, 3), dtype=np.uint8)).save(photos / f"{i}.jpg")
+    (photos / "broken.jpg").write_bytes(b"broken")
+    small = "painter.hidden_size=16 painter.steps=8 discriminator.fmap_max=8 discriminator.attention_heads=1 discriminator.attention_head_dim=8"
+    result, page = papermill(dataset="folder", data_dir=photos, image_size=32, batch_size=4, steps=3, overrides=small)
+    assert result.returncode == 0, result.stderr
+    assert "12 images of 32 x 32" in printed(page)
+    assert "skipped 1 of 13 images" in printed(page) and "broken.jpg" in printed(page)
+    record = json.loads((tmp_path / "runs" / "folder" / "fpa" / "seed0" / "record.json").read_text())
+    assert [name for name, _ in record["data"]["skipped"]] == ["broken.jpg"]
+
+
+BAD = {
+    "unknown dataset": ({"dataset": "digit"}, "unknown dataset 'digit'; known: digits, folder"),
+    "unknown model": ({"model": "gan"}, "unknown model 'gan'; known: fpa, fpa_v1"),
+    "unknown override": ({"overrides": "painter.hiden_size=3"}, "did you mean one of: painter.hidden_size"),
+    "wrong kind": ({"steps": "many"}, "steps: Input should be a valid integer"),
+    "image size": ({"image_size": 48}, "image_size must be a power of two from 16 to 1024, not 48"),
+    "no folder": ({"dataset": "folder", "data_dir": "/nowhere"}, "no folder /nowhere"),
+    "unwritable": ({"runs_dir": "/proc/runs"}, "cannot write to /proc/runs"),
+}
+
+
+@pytest.mark.parametrize("parameters, message", BAD.values(), ids=BAD)
+def test_bad_input(papermill, parameters, message):
+    result, _ = papermill(steps=parameters.pop("steps", 2), **parameters)
+    assert result.returncode == 1
+    assert message in result.stderr.splitlines()[-1] or message in result.stderr.strip().rsplit("ValueError:", 1)[-1]
+
+
+def test_damaged_checkpoint(papermill, tmp_path):
+    assert papermill(steps=2)[0].returncode == 0
+    file = tmp_path / "runs" / "digits" / "fpa" / "seed0" / "checkpoints" / "00000002" / "training.safetensors"
+    os.truncate(file, file.stat().st_size // 2)
+    result, _ = papermill(steps=4)
+    assert result.returncode == 1 and "cannot be read" in result.stderr and "00000002" in result.stderr
+
+
+def test_other_settings_are_refused(papermill):
+    assert papermill(steps=2)[0].returncode == 0
+    result, _ = papermill(steps=4, batch_size=32)
+    assert result.returncode == 1 and "batch_size: 64 there, 32 now" in result.stderr

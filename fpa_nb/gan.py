@@ -195,7 +195,7 @@ def update_ema(
         else:
             followed_by.load_state_dict(followed.state_dict())
 
-# %% ../nbs/05_gan.ipynb #b4497ee7
+# %% ../nbs/05_gan.ipynb #f3db86dd
 class Gan:
     """Painter, discriminator and all that training them needs to remember."""
 
@@ -248,8 +248,10 @@ class Gan:
                 of_fake, of_real = self.discriminator(fake), self.discriminator(shown)
                 losses = [LOSSES[self.config.loss](r, f) for r, f in zip(of_real.heads, of_fake.heads)]
                 auxiliary = self.discriminator.reconstruction_loss(shown, of_real)
-                penalty = gradient_penalty(real, of_real, self.config.penalty_weight) if with_penalty else torch.zeros_like(auxiliary)
-                total = sum(losses) + auxiliary + penalty.nan_to_num(0)  # as officially, a penalty that is NaN is left out
+                total, penalty = sum(losses) + auxiliary, torch.zeros_like(auxiliary)
+                if with_penalty:
+                    penalty = gradient_penalty(real, of_real, self.config.penalty_weight)
+                    total = total if penalty.isnan() else total + penalty  # as officially, a penalty that is NaN is left out
                 (total / len(batches)).backward()
                 logs.append(torch.stack([losses[0], auxiliary, penalty, total]).detach())
         return dict(zip(("d_loss", "auxiliary", "penalty", "d_total"), torch.stack(logs).mean(0)))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-# %% ../nbs/00_rules.ipynb #9f393444
+# %% ../nbs/00_rules.ipynb #3f8d6c31
 @dataclass(frozen=True)
 class Writes:
     """A sequence of rank-one updates, kept as factors: step t adds `written[t]` (outer) `places[t]` to the canvas."""
@@ -25,6 +25,10 @@ class Writes:
         """(..., height, width): the matrix after the last step."""
         canvas = self.written.mT @ self.places
         return canvas if self.initial is None else canvas + self.initial
+
+    def after(self, steps: int) -> Tensor:
+        """(..., height, width): the matrix after so many steps."""
+        return Writes(self.written[..., :steps, :], self.places[..., :steps, :], self.initial).canvas
 
     @property
     def updates(self) -> Tensor:

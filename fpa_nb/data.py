@@ -22,7 +22,7 @@ from torch import Tensor
 from torchvision.transforms import functional as TF
 from tqdm.auto import tqdm
 
-# %% ../nbs/04_data.ipynb #142c81d6
+# %% ../nbs/04_data.ipynb #a9c41394
 def prepare_image(
     image: Image.Image,  # any mode, any size
     size: int,  # height and width of the result, pixels
@@ -32,7 +32,7 @@ def prepare_image(
     mode = {1: "L", 3: "RGB"}[channels]
     image = image if image.mode == mode else image.convert(mode)
     image = TF.center_crop(TF.resize(image, size), size)
-    return np.atleast_3d(np.asarray(image)).transpose(2, 0, 1)
+    return np.atleast_3d(np.array(image)).transpose(2, 0, 1)
 
 # %% ../nbs/04_data.ipynb #d6069136
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SHAPED', 'FREE_TO_CHANGE', 'MODELS', 'RECIPES', 'Score', 'Recipe', 'Model', 'parse_overrides', 'setting_names',
-           'make_recipe', 'recipe_from_dict', 'find_root', 'from_root', 'choose_device', 'write_text',
+           'make_recipe', 'recipe_from_dict', 'find_root', 'from_root', 'choose_device', 'load_optimiser', 'write_text',
            'save_checkpoint', 'load_checkpoint', 'load_generator', 'Start', 'start_from_checkpoint', 'build_gan', 'Run',
            'open_run', 'differences', 'surroundings', 'step_seed', 'train', 'expected_seconds', 'describe',
            'show_metrics', 'show_samples']
@@ -219,12 +219,12 @@ def choose_device(name: str = "auto") -> torch.device:
     except (RuntimeError, AssertionError, TypeError) as error:
         raise ValueError(f"device {name!r} cannot be used here ({str(error).splitlines()[0]}); try 'auto' or 'cpu'") from None
 
-# %% ../nbs/06_training.ipynb #20b630ee
+# %% ../nbs/06_training.ipynb #9180100b
 def _optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
     return {f"{i}.{name}": tensor for i, state in optimiser.state_dict()["state"].items() for name, tensor in state.items()}
 
 
-def _load_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
+def load_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
     """Give an optimiser its state back; its settings stay those of the recipe."""
     state = {}
     for key, tensor in tensors.items():
@@ -282,8 +282,8 @@ def load_checkpoint(path: Path, gan: Gan) -> None:
         gan.discriminator.load_state_dict(_part(training, "discriminator"))
     except RuntimeError as error:
         raise ValueError(f"checkpoint {path} was made with other settings: {' '.join(str(error).split())[:400]}") from None
-    _load_optimiser(gan.generator_optimiser, _part(training, "generator_optimiser"))
-    _load_optimiser(gan.discriminator_optimiser, _part(training, "discriminator_optimiser"))
+    load_optimiser(gan.generator_optimiser, _part(training, "generator_optimiser"))
+    load_optimiser(gan.discriminator_optimiser, _part(training, "discriminator_optimiser"))
     gan.step = int(metadata["step"])
 
 
@@ -295,7 +295,7 @@ def load_generator(
     _read_tensors(Path(checkpoint) / "model.safetensors")  # a damaged file is an error of ours
     return MODELS[json.loads(metadata["recipe"])["model"]].kind.from_pretrained(checkpoint).eval()
 
-# %% ../nbs/06_training.ipynb #d79e4dc2
+# %% ../nbs/06_training.ipynb #89fc2ba4
 @plain_dataclass(frozen=True)
 class Start:
     """A trained painter, to begin a refined one with."""
@@ -346,7 +346,7 @@ def build_gan(recipe: Recipe, device: torch.device = torch.device("cpu"), start:
             raise ValueError(f"the discriminator of {start.source} has other settings ({' '.join(str(error).split())[:300]}): set them, or fresh_discriminator=True") from None
     gan = Gan(generator.to(device), discriminator.to(device), recipe.gan, ema.to(device))
     if start.discriminator_optimiser and not recipe.fresh_discriminator:
-        _load_optimiser(gan.discriminator_optimiser, start.discriminator_optimiser)
+        load_optimiser(gan.discriminator_optimiser, start.discriminator_optimiser)
     return gan
 
 # %% ../nbs/06_training.ipynb #0bc9eaee
@@ -397,7 +397,7 @@ class Run:
         lines = [",".join(names)] + [",".join(f"{row[n]:.6g}" if n in row else "" for n in names) for row in rows]
         write_text(self.folder / "metrics.csv", "\n".join(lines) + "\n")
 
-# %% ../nbs/06_training.ipynb #530912a4
+# %% ../nbs/06_training.ipynb #512d1733
 def open_run(
     recipe: Recipe,
     runs_dir: str | Path = "reports/runs",  # where runs live; a relative path counts from the project's root
@@ -420,7 +420,7 @@ def open_run(
     except OSError as error:
         raise ValueError(f"cannot write to {run.folder} ({error.strerror}): give another runs_dir") from None
     if run.record:
-        changed = differences(run.record["recipe"], asdict(recipe))
+        changed = differences(asdict(recipe_from_dict(run.record["recipe"])), asdict(recipe))
         if changed:
             raise ValueError(f"{run.folder} holds a run with other settings ({'; '.join(changed)}): give another name, or resume=False for a new run beside it")
     return run
@@ -429,12 +429,11 @@ def open_run(
 def differences(old: dict, new: dict, prefix: str = "") -> list[str]:
     """What keeps a run of settings `old` from going on with `new`, a line for each setting."""
     found = []
-    for name in old | new:
-        a, b = old.get(name), new.get(name)
-        if isinstance(a, dict) and isinstance(b, dict):
-            found += differences(a, b, f"{prefix}{name}.")
-        elif json.dumps(a) != json.dumps(b) and prefix + name not in FREE_TO_CHANGE:
-            found.append(f"{prefix}{name}: {a} there, {b} now")
+    for name, a in old.items():
+        if isinstance(a, dict):
+            found += differences(a, new[name], f"{prefix}{name}.")
+        elif a != new[name] and prefix + name not in FREE_TO_CHANGE:
+            found.append(f"{prefix}{name}: {a} there, {new[name]} now")
     return found
 
 

@@ -1,0 +1,238 @@
+"""Everything against numbers that the official code produced.
+
+The folder of cases comes from the environment variable FPA_CASES (default: ../shared/cases beside the project); its own
+check_cases.py does the comparing. With FPA_CASES_TABLE=reports/official_cases.csv the measured differences are written there.
+"""
+
+import csv
+import importlib.util
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from fpa_nb.data import prepare_image
+from fpa_nb.gan import AUGMENTATIONS, LOSSES, Gan, GanConfig, generator_loss, gradient_penalty, update_ema
+from fpa_nb.lightgan import LightGenerator
+from fpa_nb.official import discriminator_from_official, generator_from_official, load_official, official_name, official_state, official_steps, whole_official_state
+from fpa_nb.painter import slerp
+
+ROOT = Path(__file__).resolve().parent.parent
+CASES = Path(os.environ.get("FPA_CASES", ROOT.parent / "shared" / "cases"))
+TABLE = os.environ.get("FPA_CASES_TABLE")
+FOLDERS = sorted(p.parent for p in CASES.glob("*/case.json")) if (CASES / "check_cases.py").exists() else []
+
+pytestmark = pytest.mark.skipif(not FOLDERS, reason=f"no official cases in {CASES} (set FPA_CASES to their folder)")
+measured = []
+
+
+def of_kind(kind):
+    folders = [p for p in FOLDERS if json.loads((p / "case.json").read_text())["kind"] == kind]
+    return pytest.mark.parametrize("folder", folders, ids=lambda p: p.name)
+
+
+@pytest.fixture(scope="module")
+def checker():
+    spec = importlib.util.spec_from_file_location("check_cases", CASES / "check_cases.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    yield module
+    if TABLE:
+        with open(TABLE, "w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["case", "what", "difference", "limit"])
+            writer.writerows(measured)
+
+
+def check(folder, what, difference, limit):
+    difference = float(difference)
+    measured.append([folder.name, what, f"{difference:.1e}", f"{limit:.1e}"])
+    assert difference <= limit, f"{folder.name}: {what} differs by {difference:.2e}, limit {limit:.2e}"
+
+
+def build_generator(config, state):
+    arguments = {k: v for k, v in config.items() if v is not None}
+    model = generator_from_official(state, config["image_size"], 1 if config["greyscale"] else 4 if config["transparent"] else 3, arguments)
+    return model.eval() if config.get("mode") == "eval" or isinstance(model, LightGenerator) else model
+
+
+class GeneratorAdapter:
+    def __init__(self, config, state):
+        self.model = build_generator(config, state)
+        if not isinstance(self.model, LightGenerator):
+            self.steps = lambda z: official_steps(self.model, z)
+            self.named_grads = self._named_grads
+
+    def __call__(self, z):
+        return self.model(z).detach()
+
+    def _named_grads(self, z):
+        self.model.zero_grad()
+        self.model(z).square().mean().backward()
+        return {official_name(self.model, n): p.grad for n, p in self.model.named_parameters() if p.grad is not None}
+
+    def variant(self, name, z):
+        model = self.model
+        with torch.no_grad():
+            if name == "out_train":
+                return model.train()(z)
+            if name == "intermed":  # officially one update late
+                model.config = replace(model.config, judged_late=True)
+                return model.training_images(z)
+            if name == "pre_unet_loss_concat":
+                model.config = replace(model.config, judge_canvas=True)
+                return model.training_images(z)
+            painting = model.paint(z)
+            return {"pre_unet": replace(painting, refined=None), "post_unet": painting}[name].images
+
+
+@of_kind("generator")
+def test_generator(checker, folder):
+    case = checker.load_json(folder)
+    result = checker.compare_generator(folder, GeneratorAdapter)
+    limit = max(1e-5, 50 * case["noise_floor_out"])
+    check(folder, "images", result["out"], limit)
+    if "grads" in result:
+        assert not result["grads"]["missing"]
+        check(folder, "gradients (relative)", result["grads"]["worst"], max(1e-4, 50 * case.get("noise_floor_grads_rel", 0)))
+    if "steps" in result:
+        check(folder, "step pictures", result["steps"], limit)
+    for name in case.get("variants", {}):
+        check(folder, name, result[f"variant:{name}"], limit)
+
+
+class DiscriminatorAdapter:
+    def __init__(self, config, state):
+        self.model = discriminator_from_official(state)
+
+    def forward(self, x):
+        judgement = self.model(x)
+        return *judgement.heads, self.model.reconstruction_loss(x, judgement)
+
+    def input_grad(self, x):
+        x = x.clone().requires_grad_()
+        return torch.autograd.grad(sum(head.sum() for head in self.model(x).heads), x)[0]
+
+    def grads(self, x, which):
+        self.model.zero_grad()
+        x = x.clone().requires_grad_()
+        judgement = self.model(x)
+        if which == "loss":
+            (sum(head.mean() for head in judgement.heads) + self.model.reconstruction_loss(x, judgement)).backward()
+        else:
+            gradient_penalty(x, judgement).backward()
+        return official_state(self.model, {n: torch.zeros_like(p) if p.grad is None else p.grad for n, p in self.model.named_parameters()})
+
+
+@of_kind("discriminator")
+def test_discriminator(checker, folder):
+    case, data = checker.load_json(folder), checker.load_pt(folder, "data.pt")
+    result, floor = checker.compare_discriminator(folder, DiscriminatorAdapter), case["noise_floor_rel"]
+    for name in ("out", "out_32x32", "aux_loss"):
+        check(folder, f"{name} (relative)", result[name] / float(data[name].abs().max()), max(1e-4, 50 * floor[name]))
+    check(folder, "gradient by the image (relative)", result["input_grad_rel"], max(1e-4, 50 * floor["input_grad"]))
+    check(folder, "gradient penalty (relative)", result["gp_rel"], max(1e-4, 50 * floor["gp"]))
+    for which in ("loss", "gp"):
+        if f"grads_{which}" in result:
+            assert not result[f"grads_{which}"]["missing"]
+            check(folder, f"gradients of the {'losses' if which == 'loss' else 'penalty'} (relative)", result[f"grads_{which}"]["worst"], max(1e-4, 50 * floor[f"grads_{which}"]))
+
+
+@of_kind("checkpoint")
+def test_checkpoint(checker, folder):
+    result = checker.compare_checkpoint(folder, lambda path, config, z: load_official(path, arguments=config)(z).detach().clamp(0, 1))
+    check(folder, "averaged images", result["ema"], 1e-5)
+    assert result["distance_if_G_was_used"] > 0.01
+
+
+def replay(config, generator_state, discriminator_state, steps):
+    generator, discriminator = build_generator(config, generator_state).train(), discriminator_from_official(discriminator_state)
+    if config.get("use_intermed_loss", 1) > 1:
+        generator.config = replace(generator.config, judged_late=True)
+    first_version = config["model_type"].startswith("lstm_delta") and "split" not in config["model_type"]
+    pooled = config["model_type"].endswith("_unet") or (config.get("use_intermed_loss", 1) > 1 and config["model_type"] != "base")
+    gan = Gan(generator, discriminator, GanConfig(
+        loss="pooled_hinge" if pooled else "hinge", lr=config["lr"], ttur_mult=config["ttur_mult"], adam_betas=config["betas"], penalty_weight=config["gp_weight"],
+        penalty_every=config["gp_every"], clip=config["clip"] if first_version else 0, clip_lstm=config["clip_rnn"] if first_version else 0,
+    ))  # fmt: skip
+    names = {"d_loss": "d_loss", "g_loss": "g_loss", "gp": "penalty", "aux": "auxiliary", "d_total": "d_total", "g_total": "g_total"}
+    history = {name: [] for name in names}
+    for step in steps:
+        latents = iter([*step["latents_d"], *step["latents_g"]])
+        losses = gan.train_step(step["real"], lambda n: next(latents))
+        for name, ours in names.items():
+            history[name].append(float(losses[ours]))
+    return history | {"G": whole_official_state(generator), "D": whole_official_state(discriminator), "GE": whole_official_state(gan.ema)}
+
+
+@of_kind("trajectory")
+def test_trajectory(checker, folder):
+    case, _, _, record = checker.load_trajectory(folder)
+    result = checker.compare_trajectory(folder, replay)
+    for name in ("d_loss", "g_loss", "gp", "aux", "d_total", "g_total"):
+        wanted = [step[name] for step in record["steps"]]
+        relative = [error / max(abs(w), 1e-3) for error, w in zip(result[name]["per_step"], wanted) if w is not None]
+        check(folder, f"{name}, worst step (relative)", max(relative), 1e-3)
+    for net in ("G", "D", "GE"):
+        if net in result and "mean_over_moved" in result[net]:
+            assert not result[net]["missing"]
+            check(folder, f"final {net} / distance moved", result[net]["mean_over_moved"], 1e-2)
+        elif f"{net}_quiet" in result:
+            assert not result[net]["missing"]
+            check(folder, f"final {net}, summaries of the distance moved", result[f"{net}_quiet"]["worst"], 1e-2)
+            check(folder, f"{net}, what must not move", result[f"{net}_must_not_move"], 0.0)
+
+
+@of_kind("ema")
+def test_ema_schedule(checker, folder):
+    case, record = checker.load_json(folder), checker.load_pt(folder, "record.pt")
+    config = case["config"] | {"model_type": case["model_type"]}
+    model, average = (build_generator(config, record["start"][part]) for part in ("G", "GE"))
+    worst = 0.0
+    for step, event in case["events"]:
+        before = {name: tensor.clone() for name, tensor in official_state(average).items()}
+        if f"step_{step}" in record:
+            model = build_generator(config, record[f"step_{step}"]["G"])
+        update_ema(average, model, step, GanConfig())
+        wanted = before if event == "unchanged" else record[f"step_{step}"]["GE"]
+        after = official_state(average)
+        worst = max([worst, *(checker.max_abs(after[name], wanted[name]) for name in after)])
+    check(folder, "average after every step", worst, 1e-6)
+
+
+@of_kind("dataset")
+def test_dataset(checker, folder):
+    def load(path, size, channels=3):
+        return torch.from_numpy(prepare_image(Image.open(path), size, channels)).float() / 255
+
+    assert checker.compare_dataset(folder, load)["worst_levels"] == 0
+    case, data = checker.load_json(folder), checker.load_pt(folder, "expected.pt")
+    for key, size, channels in (("images16_u8", 16, 3), ("grey_u8", case["image_size"], 1)):
+        ours = torch.stack([load(folder / "images" / name, size, channels) for name in case["files"]])
+        check(folder, f"{key}, levels of 255", checker.max_abs(ours * 255, data[key].float()), 1e-4)
+    check(folder, "prepared images, levels of 255", checker.compare_dataset(folder, load)["worst_levels"], 0)
+
+
+@of_kind("diffaugment")
+def test_diffaugment(checker, folder):
+    def apply(kinds, x, draws):
+        draws = list(draws)
+        for kind in kinds.split("+"):
+            change, draw = AUGMENTATIONS[kind]
+            amounts = [draws.pop(0) for _ in draw(x)]
+            x = change(x, *amounts)
+        return x
+
+    for name, error in checker.compare_diffaugment(folder, apply).items():
+        check(folder, name, error, 1e-6)
+
+
+@of_kind("losses")
+def test_losses(checker, folder):
+    functions = {"hinge_bis": LOSSES["pooled_hinge"], "generator": generator_loss, "slerp": slerp} | LOSSES
+    for name, error in checker.compare_losses(folder, lambda name, *tensors: functions[name](*tensors)).items():
+        check(folder, name, error, 1e-5)

@@ -183,7 +183,8 @@ def test_trajectory(checker, folder):
             check(folder, f"final {net} / distance moved", result[net]["mean_over_moved"], 1e-2)
         elif f"{net}_quiet" in result:
             assert not result[net]["missing"]
-            check(folder, f"final {net}, summaries of the distance moved", result[f"{net}_quiet"]["worst"], 1e-2)
+            noise = case["noise_floor"].get(f"{net}_summary_rel_quiet", 0)  # what rounding alone does to the official code
+            check(folder, f"final {net}, summaries of the distance moved", result[f"{net}_quiet"]["worst"], max(1e-2, 2 * noise))
             check(folder, f"{net}, what must not move", result[f"{net}_must_not_move"], 0.0)
 
 

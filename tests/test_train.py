@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fpa_nb.training import Run, load_painter, recipe_from_dict
+from conftest import ROOT
+from fpa_nb.training import Run, load_generator, recipe_from_dict
 
 
 def outputs(path, kind):
@@ -39,7 +40,7 @@ def test_default_notebook_small(papermill, tmp_path):
     assert {p.stem for p in (run.folder / "figures").iterdir()} == {"metrics", "samples", "samples_over_time", "strip", "strip_2"}
     assert len(outputs(page, "image/png")) == 6
     assert "step 40:" in printed(page) and "FID" not in printed(page)
-    painter = load_painter(run.checkpoints[-1])
+    painter = load_generator(run.checkpoints[-1])
     assert painter.config == run.recipe.painter
 
 
@@ -76,9 +77,24 @@ def test_folder_of_photographs(papermill, tmp_path):
     assert [name for name, _ in record["data"]["skipped"]] == ["broken.jpg"]
 
 
+def test_refined_painter_from_a_run_and_the_baseline(papermill, tmp_path):
+    assert papermill(steps=2)[0].returncode == 0
+    start = tmp_path / "runs" / "digits" / "fpa" / "seed0"
+    result, page = papermill(model="fpa_unet", start_from=start, steps=2)
+    assert result.returncode == 0, result.stderr
+    refined = load_generator(opened(tmp_path / "runs" / "digits" / "fpa_unet" / "seed0").checkpoints[-1])
+    for name, tensor in load_generator(Run(start, None).checkpoints[-1]).state_dict().items():
+        assert tensor.equal(refined.painter.state_dict()[name])
+    assert len(outputs(page, "image/png")) == 6
+    result, page = papermill(model="lightgan", steps=2)
+    assert result.returncode == 0, result.stderr
+    assert len(outputs(page, "image/png")) == 4  # no steps to show
+
+
 BAD = {
     "unknown dataset": ({"dataset": "digit"}, "unknown dataset 'digit'; known: digits, folder"),
-    "unknown model": ({"model": "gan"}, "unknown model 'gan'; known: fpa, fpa_v1"),
+    "unknown model": ({"model": "gan"}, "unknown model 'gan'; known: fpa, fpa_v1, fpa_unet, fpa_v1_unet, lightgan"),
+    "nothing to refine": ({"model": "fpa_unet"}, "give start_from"),
     "unknown override": ({"overrides": "painter.hiden_size=3"}, "did you mean one of: painter.hidden_size"),
     "wrong kind": ({"steps": "many"}, "steps: Input should be a valid integer"),
     "image size": ({"image_size": 48}, "image_size must be a power of two from 16 to 1024, not 48"),
@@ -88,10 +104,21 @@ BAD = {
 
 
 @pytest.mark.parametrize("parameters, message", BAD.values(), ids=BAD)
-def test_bad_input(papermill, parameters, message):
-    result, _ = papermill(steps=parameters.pop("steps", 2), **parameters)
+def test_bad_input_is_one_clear_error(parameters, message, tmp_path):
+    """The notebook's parameters cell and the cell that checks them, without a kernel."""
+    cells = [c for c in nbformat.read(ROOT / "nbs" / "train.ipynb", as_version=4).cells if c.cell_type == "code"]
+    variables = {}
+    exec(cells[0].source, variables)
+    variables |= {"steps": 2, "runs_dir": tmp_path / "runs"} | parameters
+    with pytest.raises(ValueError) as error:
+        exec(cells[1].source, variables)
+    assert message in str(error.value) and "\n" not in str(error.value)
+
+
+def test_bad_input_through_papermill(papermill):
+    result, _ = papermill(steps="many")
     assert result.returncode == 1
-    assert message in result.stderr.splitlines()[-1] or message in result.stderr.strip().rsplit("ValueError:", 1)[-1]
+    assert "ValueError: steps: Input should be a valid integer" in result.stderr.strip().splitlines()[-1]
 
 
 def test_damaged_checkpoint(papermill, tmp_path):

@@ -9,7 +9,7 @@ __all__ = ['ATTENTION', 'HALVE', 'RESIDUAL', 'REFINER_ATTENTION', 'LINEAR', 'FUL
            'OfficialCheckpoint', 'read_arguments', 'read_official', 'load_official', 'gan_from_official', 'load_start',
            'whole_official_state', 'save_official', 'official_arguments', 'official_steps']
 
-# %% ../nbs/08_official.ipynb #fb753d9a
+# %% ../nbs/08_official.ipynb #548868f3
 import ast
 import json
 import os
@@ -21,11 +21,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from .checkpoint import Start, load_optimiser, start_from_checkpoint
 from .gan import Gan, GanConfig
 from .lightgan import Blur, Discriminator, DiscriminatorConfig, LightGenerator, LightGeneratorConfig
 from .painter import Painter, PainterConfig
 from .refiner import RefinedPainter, RefinerConfig
-from .training import Start, load_optimiser, start_from_checkpoint
 
 # %% ../nbs/08_official.ipynb #d782cd45
 ATTENTION = [

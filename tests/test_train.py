@@ -9,7 +9,9 @@ import pytest
 from PIL import Image
 
 from conftest import ROOT
-from fpa_nb.training import Run, load_generator, recipe_from_dict
+from fpa_nb.checkpoint import load_generator
+from fpa_nb.recipe import recipe_from_dict
+from fpa_nb.training import Run
 
 
 def outputs(path, kind):

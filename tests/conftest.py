@@ -13,7 +13,7 @@ def papermill(tmp_path):
     """Run nbs/train.ipynb with the real papermill command; returns the finished process and the output notebook's path."""
 
     def run(*, cwd=ROOT, to_stdout=False, **parameters):
-        parameters = {"runs_dir": tmp_path / "runs", "overrides": SMALL} | parameters
+        parameters = {"runs_dir": tmp_path / "runs", "cache_dir": tmp_path / "prepared", "overrides": SMALL} | parameters
         options = [part for name, value in parameters.items() for part in ("-p", name, str(value))]
         output = tmp_path / "out.ipynb"
         command = [Path(sys.executable).with_name("papermill"), ROOT / "nbs" / "train.ipynb", *([] if to_stdout else [output]), *options]

@@ -94,12 +94,13 @@ def test_refined_painter_from_a_run_and_the_baseline(papermill, tmp_path):
 
 
 BAD = {
-    "unknown dataset": ({"dataset": "digit"}, "unknown dataset 'digit'; known: digits, folder"),
+    "unknown dataset": ({"dataset": "digit"}, "unknown dataset 'digit'; known: celeba, lsun_church"),
     "unknown model": ({"model": "gan"}, "unknown model 'gan'; known: fpa, fpa_v1, fpa_unet, fpa_v1_unet, lightgan"),
     "nothing to refine": ({"model": "fpa_unet"}, "give start_from"),
     "unknown override": ({"overrides": "painter.hiden_size=3"}, "did you mean one of: painter.hidden_size"),
     "wrong kind": ({"steps": "many"}, "steps: Input should be a valid integer"),
     "image size": ({"image_size": 48}, "image_size must be a power of two from 16 to 1024, not 48"),
+    "nothing downloaded": ({"dataset": "lsun_church", "data_dir": "/nowhere"}, "LSUN church outdoor, train (126227 images, about 2.45 GB) is not in /nowhere: run fpa_nb.data.download"),
     "no folder": ({"dataset": "folder", "data_dir": "/nowhere"}, "no folder /nowhere"),
     "unwritable": ({"runs_dir": "/proc/runs"}, "cannot write to /proc/runs"),
 }
@@ -111,7 +112,7 @@ def test_bad_input_is_one_clear_error(parameters, message, tmp_path):
     cells = [c for c in nbformat.read(ROOT / "nbs" / "train.ipynb", as_version=4).cells if c.cell_type == "code"]
     variables = {}
     exec(cells[0].source, variables)
-    variables |= {"steps": 2, "runs_dir": tmp_path / "runs"} | parameters
+    variables |= {"steps": 2, "runs_dir": tmp_path / "runs", "cache_dir": tmp_path / "prepared"} | parameters
     with pytest.raises(ValueError) as error:
         exec(cells[1].source, variables)
     assert message in str(error.value) and "\n" not in str(error.value)

@@ -44,7 +44,7 @@ def choose_device(name: str = "auto") -> torch.device:
     except (RuntimeError, AssertionError, TypeError) as error:
         raise ValueError(f"device {name!r} cannot be used here ({str(error).splitlines()[0]}); try 'auto' or 'cpu'") from None
 
-# %% ../nbs/06_training.ipynb #ea981b24
+# %% ../nbs/06_training.ipynb #09141cfc
 @dataclass(frozen=True)
 class Run:
     """A run in its folder."""
@@ -71,6 +71,12 @@ class Run:
     def checkpoints(self) -> list[Path]:
         """Folders of the checkpoints, oldest first."""
         return checkpoints_in(self.folder / "checkpoints")
+
+    @property
+    def best(self) -> Path | None:
+        """The checkpoint of the lowest score, if one was saved."""
+        step = self.record.get("best", {}).get("step")
+        return next((c for c in self.checkpoints if int(c.name) == step), None)
 
     @property
     def samples(self) -> list[Path]:
@@ -191,7 +197,7 @@ def _check_data(run: Run, data: ImageData) -> None:
         raise ValueError(f"{run.folder} was trained on other images ({before['images']} from {before['source']}, fingerprint {before['fingerprint']}; "
                          f"now {len(data)} from {data.source}, fingerprint {data.fingerprint}): give another name, or resume=False for a new run beside it")
 
-# %% ../nbs/06_training.ipynb #2fb1b0df
+# %% ../nbs/06_training.ipynb #f21eba86
 class _Log:
     """Writes down how a run goes."""
 
@@ -199,6 +205,7 @@ class _Log:
         self.run, self.gan, self.score = run, gan, score
         self.rows = [row for row in run.metrics if row["step"] <= gan.step]
         self.window: list[dict] = []
+        self.best = run.record.get("best") or {}
         self.began, self.seconds_before = time.perf_counter(), self.rows[-1]["seconds"] if self.rows else 0.0
         generator = torch.Generator().manual_seed(run.recipe.seed)
         self.latents = torch.randn(64, gan.generator.latent_dim, generator=generator).to(next(gan.generator.parameters()).device)
@@ -211,17 +218,25 @@ class _Log:
         recipe, step = self.run.recipe, self.gan.step
         due = lambda every: step % every == 0 or step == recipe.steps
         new = bool(self.window) or step == 0  # nothing to write down again when a run goes on
-        if self.window and (due(recipe.log_every) or due(recipe.save_every)):
+        if self.window and any(map(due, (recipe.log_every, recipe.save_every, recipe.score_every))):  # nothing is saved or scored unchecked
             self._row().update(self._averages())
             bar.set_postfix({k: f"{v:.3g}" for k, v in self.rows[-1].items() if k in ("d_loss", "g_loss")})
-        if self.score is not None and new and due(recipe.score_every):
-            self._row()[self.score.name] = self.score(self.gan.sampler)
+        best = self.score is not None and new and due(recipe.score_every) and self._score()
         if new and due(recipe.sample_every):
             self._samples()
-        if new and step and due(recipe.save_every):
+        if new and step and (best or due(recipe.save_every)):
             self._save()
             return True
         return False
+
+    def _score(self) -> bool:
+        """Write down the score; True if it is the lowest of the run."""
+        before = [row[self.score.name] for row in self.rows if self.score.name in row]
+        found = self._row()[self.score.name] = self.score(self.gan.sampler)
+        if before and found >= min(before):
+            return False
+        self.best = {"step": self.gan.step, self.score.name: found}
+        return True
 
     def _row(self) -> dict:
         if not self.rows or self.rows[-1]["step"] != self.gan.step:
@@ -250,9 +265,10 @@ class _Log:
     def _save(self) -> None:
         self.run.write_metrics(self.rows)
         save_checkpoint(self.run.folder / "checkpoints", self.gan, self.run.recipe)
-        self.run.write_record(step=self.gan.step, seconds=self.rows[-1]["seconds"] if self.rows else None)
+        self.run.write_record(step=self.gan.step, seconds=self.rows[-1]["seconds"] if self.rows else None, best=self.best)
         for old in self.run.checkpoints[:-2]:
-            shutil.rmtree(old)
+            if old != self.run.best:
+                shutil.rmtree(old)
 
 # %% ../nbs/06_training.ipynb #12f1327e
 def expected_seconds(recipe: Recipe, data: ImageData, device: str = "auto") -> float:

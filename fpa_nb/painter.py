@@ -6,7 +6,8 @@
 __all__ = ['INPUTS', 'SLOW_NETWORKS', 'PainterConfig', 'RepeatedLatent', 'MiniLatents', 'LSTMNetwork', 'TransformerNetwork',
            'Head', 'Painting', 'Pretrained', 'Painter', 'show_images', 'show_steps', 'slerp']
 
-# %% ../nbs/01_painter.ipynb #93abf724
+# %% ../nbs/01_painter.ipynb #46a8f493
+from contextlib import redirect_stdout
 from dataclasses import dataclass as plain_dataclass
 from typing import Literal
 
@@ -211,13 +212,14 @@ class Painting:
             return self.refined
         return self.writes.canvas.tanh() if self.tanh_output else self.writes.canvas
 
-# %% ../nbs/01_painter.ipynb #fd860d1e
+# %% ../nbs/01_painter.ipynb #00eb8d57
 class Pretrained(PyTorchModelHubMixin, library_name="fpa_nb", tags=["fast-weight-painter"], repo_url="https://github.com/fpa-nb/fpa_nb", license="apache-2.0"):
     """`from_pretrained`, `save_pretrained` and `push_to_hub` for a model that is made from its settings. Weights must fit exactly."""
 
     @classmethod
     def _from_pretrained(cls, *, strict: bool = True, **kwargs):
-        return super()._from_pretrained(strict=strict, **kwargs)
+        with redirect_stdout(None):  # it prints that it loads
+            return super()._from_pretrained(strict=strict, **kwargs)
 
 # %% ../nbs/01_painter.ipynb #8691f652
 class Painter(nn.Module, Pretrained):

@@ -1,0 +1,92 @@
+"""Evaluation, tables, and reproducing a whole table of small runs through the real commands."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT
+from PIL import Image
+
+from fpa_nb.reproduce import make_jobs, reproduce
+
+COMMAND = Path(sys.executable).with_name("fpa_reproduce")
+SMALL = ["steps=10", "overrides=painter.hidden_size=16 lightgan.fmap_max=8 discriminator.fmap_max=8"]
+
+
+def arguments(folder, *more):
+    return [COMMAND, "--datasets", "digits", "--models", "fpa", "lightgan", "--seeds", "0", "1", "--runs-dir", folder / "runs", "--reports-dir", folder / "reports", "--jobs", "2",
+            "-p", *SMALL, "-e", "samples=60", "replicates=2", "extractor=pixels", *more]  # fmt: skip
+
+
+def done(folder):
+    return sorted(str(p.parent.relative_to(folder / "runs")) for p in folder.glob("runs/*/*/*/record.json") if json.loads(p.read_text()).get("evaluations"))
+
+
+def test_kill_and_run_again_does_only_the_rest(tmp_path):
+    first = subprocess.Popen(arguments(tmp_path), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    end = time.monotonic() + 300
+    while not done(tmp_path) and time.monotonic() < end:
+        time.sleep(0.1)
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+    before = done(tmp_path)
+    assert before and len(before) < 4
+    again = subprocess.run(arguments(tmp_path), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600)
+    assert again.returncode == 0, again.stderr
+    assert sum(line.startswith("done before:") for line in again.stdout.splitlines()) == len(before)
+    assert sum(line.startswith("done:") for line in again.stdout.splitlines()) == 4 - len(before)
+    assert done(tmp_path) == [f"digits/{model}/seed{seed}" for model in ("fpa", "lightgan") for seed in (0, 1)]
+    markdown = (tmp_path / "reports" / "tables.md").read_text()
+    assert "Frechet pixel distance (not FID)" in markdown and "60 samples, 10 steps" in markdown and "seed 0, 1" in markdown
+    rows = pd.read_csv(tmp_path / "reports" / "tables" / "evaluations.csv")
+    assert len(rows) == 4 and (rows.samples == 60).all()
+    dry = subprocess.run(arguments(tmp_path, "--dry-run"), capture_output=True, text=True, timeout=120)
+    assert dry.returncode == 0 and dry.stdout.count(" done") == 4
+
+
+def test_failures_are_listed_and_the_rest_goes_on(tmp_path):
+    jobs = make_jobs(["afhq_cat", "digits"], ["fpa"], [0], str(tmp_path), dict(s.split("=", 1) for s in SMALL) | {"data_dir": str(tmp_path)}, {"samples": 60, "replicates": 0, "extractor": "pixels"})
+    failures = reproduce(jobs, executor="local", say=lambda line: None)  # through submitit
+    assert len(failures) == 1 and "afhq_cat/fpa/seed0" in failures[0] and "train.ipynb" in failures[0]
+    assert done(tmp_path.parent / tmp_path.name) == [] and jobs[1].state == "done"
+
+
+def test_wrong_names_are_one_error():
+    result = subprocess.run([COMMAND, "--datasets", "digit"], capture_output=True, text=True, timeout=60)
+    assert result.returncode == 2 and "unknown dataset 'digit'; known: celeba" in result.stderr
+
+
+def test_evaluate_a_folder_of_images_and_rebuild_the_tables(tmp_path):
+    samples, rng = tmp_path / "samples", np.random.default_rng(0)
+    samples.mkdir()
+    for i in range(80):
+        Image.fromarray(rng.integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(samples / f"{i}.png")
+    shutil.copytree(samples, tmp_path / "data" / "cat")
+    base = [Path(sys.executable).with_name("papermill"), "--no-progress-bar"]
+    evaluate = [*base, ROOT / "nbs" / "evaluate.ipynb", tmp_path / "evaluate.ipynb", "-p", "what", samples, "-p", "dataset", "afhq_cat", "-p", "model", "stylegan2", "-p", "data_dir", tmp_path / "data",
+                "-p", "cache_dir", tmp_path / "cache", "-p", "runs_dir", tmp_path / "runs", "-p", "replicates", "2", "-p", "extractor", "pixels"]  # fmt: skip
+    result = subprocess.run(list(map(str, evaluate)), cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stderr
+    (entry,) = json.loads((tmp_path / "runs" / "afhq_cat" / "stylegan2" / "samples" / "record.json").read_text())["evaluations"]
+    assert entry["samples"] == 80 and entry["name"] == "frechet_pixel_distance" and entry["value"] < 1e-3  # the same images, saved as JPEG on both sides
+    tables = [*base, ROOT / "nbs" / "tables.ipynb", tmp_path / "tables.ipynb", "-p", "runs_dir", tmp_path / "runs", "-p", "folder", tmp_path / "reports", "-p", "published", tmp_path / "none.csv"]
+    result = subprocess.run(list(map(str, tables)), cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stderr
+    assert "StyleGAN2" in (tmp_path / "reports" / "tables.md").read_text()
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="no chromium on this machine")
+def test_page_opens_in_a_browser_without_network(tmp_path):
+    page = (ROOT / "reports" / "index.html").resolve()
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", f"--user-data-dir={tmp_path}", "--virtual-time-budget=3000", "--dump-dom"]
+    shown = subprocess.run(["chromium", *flags, page.as_uri()], capture_output=True, text=True, timeout=120).stdout
+    assert "<h1>Results</h1>" in shown and "<table" in shown and 'src="data:image/png' in shown
+    assert 'src="http' not in shown and 'href="http' not in shown

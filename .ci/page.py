@@ -1,6 +1,6 @@
 """Make an executed notebook fit to be committed: python .ci/page.py reports/digits.ipynb [RUN_FOLDER]
 
-Drops widget state, progress bars and papermill's notes from the page, and copies the run's figures to a folder beside it.
+Drops widget state, progress bars, warnings and papermill's notes from the page, and copies the run's figures to a folder beside it.
 """
 
 import shutil
@@ -16,7 +16,7 @@ for cell in notebook.cells:
     cell.metadata = {}
     if cell.cell_type == "code":
         cell.execution_count = None
-        cell.outputs = [o for o in cell.outputs if "application/vnd.jupyter.widget-view+json" not in o.get("data", {})]
+        cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr" and "application/vnd.jupyter.widget-view+json" not in o.get("data", {})]
         for output in cell.outputs:
             output.get("metadata", {}).clear()
             if "execution_count" in output:

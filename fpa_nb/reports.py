@@ -146,7 +146,7 @@ def _remarks(evaluation: dict, recipe) -> str:
         found.append(f"{recipe.painter.image_size} x {recipe.painter.image_size}")
     return ", ".join(found)
 
-# %% ../nbs/11_reports.ipynb #b8dd96c4
+# %% ../nbs/11_reports.ipynb #3097536a
 MODEL_TITLES = {"stylegan2": "StyleGAN2", "lightgan": "LightGAN", "fpa": "FPA (v2)", "fpa_unet": "FPA (v2) + U-Net", "fpa_v1": "FPA v1", "fpa_v1_unet": "FPA v1 + U-Net"}
 
 
@@ -194,6 +194,8 @@ def build_tables(
     timed = rows[rows.seconds_per_step.notna()] if len(rows) else rows
     if len(timed):
         speed = timed.groupby(["dataset", "model", "device"])[["seconds_per_step", "images_per_second"]].median().reset_index()
+        for column in ("seconds_per_step", "images_per_second"):
+            speed[column] = speed[column].map("{:.3g}".format)
         speed["model"] = speed.model.map(lambda m: MODEL_TITLES.get(m, m))
         tables["(d) Speed of training and of evaluation"] = speed.rename(columns={"seconds_per_step": "seconds a training step, scores and samples included", "images_per_second": "images a second, painted and scored"}).set_index("dataset")
     return tables

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['WEIGHTS_URL', 'WEIGHTS_HASH', 'PIXELS', 'FORMATS', 'FeatureStatistics', 'Moments', 'frechet_distance',
            'kernel_distance', 'Extractor', 'find_weights', 'inception', 'choose_extractor', 'through_file',
-           'painted_images', 'data_images', 'Scorer', 'Evaluation', 'evaluate']
+           'painted_images', 'data_images', 'Scorer', 'Evaluation', 'evaluate', 'nearest_real']
 
 # %% ../nbs/07_fid.ipynb #b53dddf3
 import hashlib
@@ -353,3 +353,19 @@ def evaluate(
     kernel, *kernel_interval = kernel_distance(real, torch.cat(kept)[:most_kept], seed=scorer.seed)
     value = frechet_distance(scorer.real, whole)
     return Evaluation(scorer.name, value, _interval(draws) if draws else (value, value), kernel, tuple(kernel_interval), whole.count, len(scorer.data), scorer.image_format, scorer.extractor.version)
+
+# %% ../nbs/07_fid.ipynb #5f30415a
+def nearest_real(
+    scorer: Scorer,
+    images: Tensor,  # (n, channels, height, width)
+    count: int = 3,
+) -> Tensor:  # (n, count), indices of real images, the nearest first
+    """The real images whose features are nearest to those of `images`."""
+    ours, near, places = scorer.features(images).cpu().double(), torch.empty(len(images), 0), torch.empty(len(images), 0, dtype=torch.long)
+    start = 0
+    for batch in data_images(scorer.data):
+        distances = torch.cdist(ours, scorer.features(batch).cpu().double())
+        near, places = torch.cat([near, distances], 1), torch.cat([places, torch.arange(start, start + len(batch)).expand(len(images), -1)], 1)
+        near, kept = near.topk(min(count, near.shape[1]), largest=False)
+        places, start = places.gather(1, kept), start + len(batch)
+    return places

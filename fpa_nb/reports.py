@@ -146,7 +146,7 @@ def _remarks(evaluation: dict, recipe) -> str:
         found.append(f"{recipe.painter.image_size} x {recipe.painter.image_size}")
     return ", ".join(found)
 
-# %% ../nbs/11_reports.ipynb #3097536a
+# %% ../nbs/11_reports.ipynb #24784f5f
 MODEL_TITLES = {"stylegan2": "StyleGAN2", "lightgan": "LightGAN", "fpa": "FPA (v2)", "fpa_unet": "FPA (v2) + U-Net", "fpa_v1": "FPA v1", "fpa_v1_unet": "FPA v1 + U-Net"}
 
 
@@ -161,10 +161,10 @@ def read_published(path: str | Path = "reports/published.csv") -> pd.DataFrame:
 
 def _cell(group: pd.DataFrame) -> str:
     best = group.sort_values(["samples", "step"]).groupby("run").tail(1)  # of each run the most thorough evaluation
-    values, spread = best.value, f" ± {best.value.std():.2g}" if len(best) > 1 else ""
-    seeds = f"seed {', '.join(str(int(s)) for s in best.seed.dropna())}" if best.seed.notna().any() else ""
-    remarks = "; ".join(filter(None, [", ".join(sorted({r.replace("not FID, ", "").replace("not FID", "") for r in best.remarks} - {""})), seeds]))
-    return f"{values.mean():.3g}{spread}" + (f" ({remarks})" if remarks else "")
+    spread, mark = f" ± {best.value.std():.2g}" if len(best) > 1 else "", "*" if (best.remarks != "").any() else ""
+    behind = [f"{min(best.samples)} samples"] + ([f"{int(best.step.min())} steps"] if best.step.notna().any() else [])
+    seeds = ", ".join(str(int(s)) for s in sorted(best.seed.dropna()))
+    return f"{best.value.mean():.3g}{spread}{mark} ({', '.join(behind + ([f'seed {seeds}'] if seeds else []))})"
 
 
 def _pivot(rows: pd.DataFrame, index: str, order: list) -> pd.DataFrame:
@@ -182,9 +182,11 @@ def build_tables(
     for metric, group in rows.groupby("metric") if len(rows) else []:
         title = TITLES.get(metric, metric)
         by_model = _pivot(group, "model", [*MODEL_TITLES, *sorted(set(group.model) - set(MODEL_TITLES))])
-        for _, p in published[(published.table == "a") & (published.metric == metric)].iterrows():
-            by_model.loc[f"{MODEL_TITLES.get(p.model, p.model)}, published ({p.source})", p.dataset] = f"{p.value:g}"
-        tables[f"(a) {title} by model and dataset"] = by_model.rename(index=MODEL_TITLES).rename_axis(index=None, columns=None).fillna("")
+        known = published[(published.table == "a") & (published.metric == metric)].set_index(["model", "dataset"])
+        for dataset in list(by_model.columns):
+            values = [f"{p.value:g} ({p.source})" if (p := known.loc[(m, dataset)] if (m, dataset) in known.index else None) is not None else "" for m in by_model.index]
+            by_model.insert(by_model.columns.get_loc(dataset) + 1, f"{dataset}, published", values)
+        tables[f"(a) {title} by model and dataset"] = by_model.rename(index=MODEL_TITLES).rename_axis(index=None, columns=None)
         painters = group[group.model == "fpa"]
         if painters.painting_steps.nunique() > 1:
             tables[f"(b) {title} of the FPA by painting steps"] = _pivot(painters, "painting_steps", sorted(painters.painting_steps.unique())).rename_axis(index="steps", columns=None)
@@ -200,7 +202,7 @@ def build_tables(
         tables["(d) Speed of training and of evaluation"] = speed.rename(columns={"seconds_per_step": "seconds a training step, scores and samples included", "images_per_second": "images a second, painted and scored"}).set_index("dataset")
     return tables
 
-# %% ../nbs/11_reports.ipynb #7b78e2bd
+# %% ../nbs/11_reports.ipynb #d7a3dd96
 def _picture(figure: Figure | Path, title: str) -> str:
     if isinstance(figure, Path):
         content = figure.read_bytes()
@@ -245,7 +247,7 @@ def write_reports(
     rows, folder = read_records(runs_dir), from_root(folder)
     tables = build_tables(rows, read_published(published))
     (folder / "tables").mkdir(parents=True, exist_ok=True)
-    note = "In parentheses: what differs from the paper's settings (50 000 samples, 450 000 training steps, 64 x 64 images), and the seeds."
+    note = "In parentheses: samples, training steps and seeds behind a number. *: measured under other settings than the paper's (FID, 50 000 samples, 450 000 training steps, 64 x 64 images); tables/evaluations.csv says which."
     write_text(folder / "tables.md", "# Results\n\n" + "\n\n".join(f"## {title}\n\n{table.to_markdown()}" for title, table in tables.items()) + f"\n\n{note}\n")
     write_text(folder / "tables" / "evaluations.csv", rows.to_csv(index=False, float_format="%.6g"))
     for title, table in tables.items():

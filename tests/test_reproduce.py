@@ -45,7 +45,7 @@ def test_kill_and_run_again_does_only_the_rest(tmp_path):
     assert sum(line.startswith("done:") for line in again.stdout.splitlines()) == 4 - len(before)
     assert done(tmp_path) == [f"digits/{model}/seed{seed}" for model in ("fpa", "lightgan") for seed in (0, 1)]
     markdown = (tmp_path / "reports" / "tables.md").read_text()
-    assert "Frechet pixel distance (not FID)" in markdown and "60 samples, 10 steps" in markdown and "seed 0, 1" in markdown
+    assert "Frechet pixel distance (not FID)" in markdown and "(60 samples, 10 steps, seed 0, 1)" in markdown
     rows = pd.read_csv(tmp_path / "reports" / "tables" / "evaluations.csv")
     assert len(rows) == 4 and (rows.samples == 60).all()
     dry = subprocess.run(arguments(tmp_path, "--dry-run"), capture_output=True, text=True, timeout=120)

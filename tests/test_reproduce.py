@@ -69,7 +69,7 @@ def test_evaluate_a_folder_of_images_and_rebuild_the_tables(tmp_path):
     samples.mkdir()
     for i in range(80):
         Image.fromarray(rng.integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(samples / f"{i}.png")
-    shutil.copytree(samples, tmp_path / "data" / "cat")
+    shutil.copytree(samples, tmp_path / "data")  # a plain folder of exported images
     base = [Path(sys.executable).with_name("papermill"), "--no-progress-bar"]
     evaluate = [*base, ROOT / "nbs" / "evaluate.ipynb", tmp_path / "evaluate.ipynb", "-p", "what", samples, "-p", "dataset", "afhq_cat", "-p", "model", "stylegan2", "-p", "data_dir", tmp_path / "data",
                 "-p", "cache_dir", tmp_path / "cache", "-p", "runs_dir", tmp_path / "runs", "-p", "replicates", "2", "-p", "extractor", "pixels"]  # fmt: skip

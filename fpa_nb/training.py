@@ -211,7 +211,7 @@ def _check_data(run: Run, data: ImageData) -> None:
         raise ValueError(f"{run.folder} was trained on other images ({before['images']} from {before['source']}, fingerprint {before['fingerprint']}; "
                          f"now {len(data)} from {data.source}, fingerprint {data.fingerprint}): give another name, or resume=False for a new run beside it")
 
-# %% ../nbs/06_training.ipynb #ac17cc98
+# %% ../nbs/06_training.ipynb #64fe8c2e
 TRACKERS = ("tensorboard", "wandb")
 
 
@@ -280,7 +280,7 @@ class _Log:
         """Write down the score; True if it is the lowest of the run."""
         if self.score is None:
             return False
-        self._row()[self.score.name] = self.score(self.gan.sampler)
+        self._row()[self.score.name] = float(f"{self.score(self.gan.sampler):.6g}")  # as metrics.csv holds it: a run that goes on compares the same numbers
         self.best = self._best()
         return self.best["step"] == self.gan.step
 

@@ -39,7 +39,8 @@ def alone(tmp_path_factory):
     return start(tmp_path, "one", 1)[0], start(tmp_path, "twenty", 20)[0]
 
 
-LAUNCH = ("accelerate", "launch", "--cpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0", "-m", "fpa_nb.training")
+LAUNCH = ("accelerate", "launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0", "-m", "fpa_nb.training")
+# "multi_gpu" is Accelerate's word for several processes on one machine (for its --cpu it wants MPI); `start` asks for the CPU
 
 
 def test_accelerate_launch(alone, tmp_path):

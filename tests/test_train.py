@@ -125,11 +125,17 @@ def test_bad_input_through_papermill(papermill):
 
 
 def test_damaged_checkpoint(papermill, tmp_path):
-    assert papermill(steps=2)[0].returncode == 0
-    file = tmp_path / "runs" / "digits" / "fpa" / "seed0" / "checkpoints" / "00000002" / "training.safetensors"
-    os.truncate(file, file.stat().st_size // 2)
-    result, _ = papermill(steps=4)
-    assert result.returncode == 1 and "cannot be read" in result.stderr and "00000002" in result.stderr
+    assert papermill(steps=20)[0].returncode == 0
+    checkpoints = tmp_path / "runs" / "digits" / "fpa" / "seed0" / "checkpoints"
+    os.truncate(checkpoints / "00000020" / "training.safetensors", 1000)
+    result, page = papermill(steps=22)
+    assert result.returncode == 0, result.stderr
+    (aside,) = checkpoints.glob("damaged-00000020-*")
+    assert f"it is now {aside.name}, and the run goes on from step 10" in printed(page)
+    for path in checkpoints.glob("0*"):
+        os.truncate(path / "training.safetensors", 1000)
+    result, _ = papermill(steps=24)
+    assert result.returncode == 1 and "no other to go on from" in result.stderr
 
 
 def test_other_settings_are_refused(papermill):

@@ -7,7 +7,7 @@ __all__ = ['COLOURS', 'TAKEN', 'ORDERS', 'RULES', 'ROWS', 'VIEWS', 'GAP', 'PAGE_
            'parse_steps', 'used_betas', 'apply_edit', 'step_pictures', 'encode_png', 'betas_svg', 'betas_text',
            'Explorer', 'export_html']
 
-# %% ../nbs/09a_explorer.ipynb #1756a0a5
+# %% ../nbs/09a_explorer.ipynb #626d325e
 import base64
 import html
 import io
@@ -29,7 +29,7 @@ from torch import Tensor
 
 from .data import from_root
 from .fetch import write_text
-from .gallery import CHANNELS, around_grey, between, painting_frames, sample_latents, save_animation, to_pixels
+from .gallery import CHANNELS, around_grey, between, painting_frames, sample_latents, save_animation, to_pixels, whole_file
 from .painter import Painter, Painting
 from .refiner import RefinedPainter
 from .rules import delta_rule, hebbian_rule, oja_rule
@@ -182,7 +182,7 @@ def betas_text(
     """The learning rates of one step in figures, one for each channel (with vector learning rates their mean)."""
     return " ".join(f"{beta:.2f}" for beta in painting.betas[index, :, step - 1].detach().float().mean(-1).tolist())
 
-# %% ../nbs/09a_explorer.ipynb #52f0db79
+# %% ../nbs/09a_explorer.ipynb #7bc71bb0
 TAKEN, ORDERS = ("keys", "values", "betas"), ("as painted", "reversed", "shuffled")
 RULES = {"as painted": None, "delta": "delta", "Hebbian": "hebbian", "Oja": "oja"}
 ROWS, VIEWS = ("as painted", "changed"), ("update", "canvas", "picture")
@@ -315,8 +315,8 @@ class Explorer(widgets.VBox):
 
     def _save_picture(self) -> None:
         path = from_root(self.controls.file.value).with_suffix(".png")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(encode_png(self.edited.images[0], self.scale))
+        with whole_file(path) as temporary:
+            temporary.write_bytes(encode_png(self.edited.images[0], self.scale))
         self.notes["status"].value = html.escape(f"saved {path}")
 
     def _save_film(self) -> None:

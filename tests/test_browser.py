@@ -3,7 +3,6 @@
 import re
 
 import pytest
-import torch
 
 from fpa_nb.explorer import Edit, apply_edit, export_html
 from fpa_nb.gallery import load_painter, sample_latents
@@ -129,7 +128,7 @@ def test_page_without_a_kernel(browser, tmp_path):
     assert 5 <= int(re.findall(r"\d+", output.inner_text())[0]) <= 9
     middle = look()
     assert all(a != b for a, b in zip(last, middle))
-    screenshot(page, "page.png")
+    screenshot(page, "explorer_page.png")
     page.get_by_role("button", name="play").click()
     page.wait_for_function("document.querySelector('output').textContent === 'step 16 of 16'")
     page.get_by_role("button", name="play").wait_for()  # it has stopped

@@ -114,7 +114,7 @@ def apply_edit(
     refined = None if painting.refined is None else painter.refine(writes.canvas)
     return replace(painting, **program, writes=writes, refined=refined)
 
-# %% ../nbs/09a_explorer.ipynb #92c5ab91
+# %% ../nbs/09a_explorer.ipynb #5582269d
 def _strip(
     vectors: Tensor,  # (channels, size), in [0, 1]
     neutral: float,  # in the channels that a line does not show
@@ -137,7 +137,7 @@ def step_pictures(
     canvas = painting.writes.after(step)[index].detach().float().cpu()
     channels, height, width = update.shape
     thickness, gap = max(1, width // 24), max(1, width // 32)
-    left = _strip(0.5 + 0.5 * value / value.abs().amax().clamp(min=1e-12), 0.5, thickness).mT
+    left = _strip(0.5 + 0.4 * value / value.abs().amax().clamp(min=1e-12), 0.5, thickness).mT
     below = _strip(key / key.abs().amax().clamp(min=1e-12), 0.0, thickness)
     framed = torch.ones(channels, height + gap + below.shape[1], left.shape[2] + gap + width)
     framed[:, :height, : left.shape[2]] = left

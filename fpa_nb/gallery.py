@@ -94,7 +94,7 @@ def show_program(
     plt.close(fig)
     return fig
 
-# %% ../nbs/09_gallery.ipynb #9ad69f98
+# %% ../nbs/09_gallery.ipynb #7630711f
 def show_curves(
     painting: Painting,
     index: int = 0,  # which picture of the batch
@@ -114,6 +114,8 @@ def show_curves(
     axes[1].set(title=f"values ({names[channel]})", xlabel="row")
     axes[2].set(title="learning rates", xlabel="step", ylim=(min(0, betas.min()), max(1.05, betas.max())))
     axes[2].legend(fontsize=8)
+    for ax in axes:
+        ax.xaxis.get_major_locator().set_params(integer=True)
     plt.close(fig)
     return fig
 

@@ -188,7 +188,7 @@ def betas_text(
     """The learning rates of one step in figures, one for each channel (with vector learning rates their mean)."""
     return " ".join(f"{beta:.2f}" for beta in painting.betas[index, :, step - 1].detach().float().mean(-1).tolist())
 
-# %% ../nbs/09a_explorer.ipynb #05811740
+# %% ../nbs/09a_explorer.ipynb #9c8a9638
 TAKEN, ORDERS = ("keys", "values", "betas"), ("as painted", "reversed", "shuffled")
 RULES = {"as painted": None, "delta": "delta", "Hebbian": "hebbian", "Oja": "oja"}
 ROWS, VIEWS = ("as painted", "changed"), ("update", "canvas", "picture")
@@ -320,6 +320,8 @@ class Explorer(widgets.VBox):
             button.value = False
 
     def _save_picture(self) -> None:
+        if not self.controls.file.value.strip():
+            raise ValueError("say where to save it: the name of a file")
         path = from_root(self.controls.file.value).with_suffix(".png")
         path.parent.mkdir(parents=True, exist_ok=True)
         with written_whole(path) as temporary:

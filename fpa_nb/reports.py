@@ -6,11 +6,12 @@
 __all__ = ['PAPER_SAMPLES', 'PAPER_STEPS', 'TITLES', 'MODEL_TITLES', 'STYLE', 'Subject', 'find_subject', 'note_evaluation',
            'read_records', 'read_published', 'build_tables', 'learning_curves', 'write_reports']
 
-# %% ../nbs/11_reports.ipynb #f2360507
+# %% ../nbs/11_reports.ipynb #4829629b
 import base64
 import html
 import io
 import json
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -25,9 +26,12 @@ from torch import Tensor, nn
 
 from .checkpoint import checkpoints_in, load_generator
 from .data import DATASETS, folder_source, from_root, known_dataset, prepare_image
+from .explorer import export_html
 from .fetch import write_text
 from .fid import Evaluation, painted_images
+from .gallery import load_painter, sample_latents
 from .official import load_official
+from .painter import Painting
 from .recipe import FREE_TO_CHANGE, Recipe, differences, make_recipe, recipe_from_dict
 from .run import Run
 
@@ -215,7 +219,7 @@ def build_tables(
         tables["(d) Speed of training and of evaluation"] = speed.rename(columns={"seconds_per_step": "seconds a training step, scores and samples included", "images_per_second": "images a second, painted and scored"}).set_index("dataset")
     return tables
 
-# %% ../nbs/11_reports.ipynb #d7a3dd96
+# %% ../nbs/11_reports.ipynb #b7d04105
 def _picture(figure: Figure | Path, title: str) -> str:
     if isinstance(figure, Path):
         content = figure.read_bytes()
@@ -251,6 +255,24 @@ def learning_curves(runs_dir: str | Path) -> dict[str, Figure]:
 STYLE = "body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}table{border-collapse:collapse}th,td{border:1px solid #ccc;padding:.3rem .6rem;text-align:left}figure{margin:1rem 0}img{max-width:100%}"
 
 
+def _paintings(runs_dir: str | Path, each: int = 2) -> dict[str, Painting]:
+    """A few paintings of every run with steps to show, by caption."""
+    found = {}
+    for folder in sorted(p.parent for p in from_root(runs_dir).glob("*/*/*/record.json")):
+        run = Run(folder, None)
+        if run.checkpoints and hasattr(painter := load_painter(folder), "paint"):
+            latents = sample_latents(painter, each)
+            found |= {f"{'/'.join(folder.parts[-3:])}, latent {i + 1}": painter.paint(latents[i : i + 1]) for i in range(each)}
+    return found
+
+
+def _scrubber(paintings: dict[str, Painting]) -> str:
+    """A page with the steps of paintings, as a frame of another page."""
+    with tempfile.TemporaryDirectory() as folder:
+        page = export_html(paintings, Path(folder, "steps.html"), "Painting step by step").read_text()
+    return f'<iframe title="Painting step by step" srcdoc="{html.escape(page)}" style="width:100%;height:{18 + 16 * len(paintings)}rem;border:0"></iframe>'
+
+
 def write_reports(
     runs_dir: str | Path = "reports/runs",
     folder: str | Path = "reports",  # where tables and page are written
@@ -270,5 +292,6 @@ def write_reports(
     strips = {f"Painting steps: {'/'.join(p.parts[-5:-2])}": p for p in sorted(from_root(runs_dir).glob("*/*/*/figures/strip.png"))}
     parts = [f"<h2>{html.escape(title)}</h2>{table.to_html()}" for title, table in tables.items()]
     parts += [_picture(figure, title) for title, figure in (learning_curves(runs_dir) | strips).items()]
+    parts += [_scrubber(paintings)] if (paintings := _paintings(runs_dir)) else []
     write_text(folder / "index.html", f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>fpa_nb: results</title><style>{STYLE}</style></head><body><h1>Results</h1><p>{note}</p>{"".join(parts)}</body></html>\n')
     return tables

@@ -211,7 +211,7 @@ def _check_data(run: Run, data: ImageData) -> None:
         raise ValueError(f"{run.folder} was trained on other images ({before['images']} from {before['source']}, fingerprint {before['fingerprint']}; "
                          f"now {len(data)} from {data.source}, fingerprint {data.fingerprint}): give another name, or resume=False for a new run beside it")
 
-# %% ../nbs/06_training.ipynb #64fe8c2e
+# %% ../nbs/06_training.ipynb #7cf6dd17
 TRACKERS = ("tensorboard", "wandb")
 
 
@@ -221,6 +221,8 @@ def tracking(names: tuple[str, ...], run: Run) -> Iterator[list[GeneralTracker]]
     check_trackers(names)
     classes = [LOGGER_TYPE_TO_CLASS[name] for name in names]
     trackers = [c("fpa_nb", logging_dir=run.folder / c.name) if c.requires_logging_directory else c("fpa_nb", dir=run.folder, name=run.place) for c in classes]
+    if trackers:
+        PartialState()  # which they ask in what process they are
     for tracker in trackers:
         tracker.start()
     try:

@@ -196,7 +196,7 @@ def update_ema(
         else:
             followed_by.load_state_dict(followed.state_dict())
 
-# %% ../nbs/05_gan.ipynb #95904788
+# %% ../nbs/05_gan.ipynb #ea66404d
 class Gan:
     """Painter, discriminator and all that training them needs to remember."""
 
@@ -235,11 +235,12 @@ class Gan:
         """The images that the discriminator judges; some generators show more than their final ones."""
         return getattr(self.generator, "training_images", self.generator)(latents)
 
-    def _autocast(self, images: Tensor) -> torch.autocast:
-        return torch.autocast(images.device.type, torch.bfloat16, enabled=self.config.precision == "bf16")
+    def _autocast(self, images: Tensor, twice: bool = False) -> torch.autocast:
+        return torch.autocast(images.device.type, torch.bfloat16, enabled=self.config.precision == "bf16" and not twice)
 
-    def _judge(self, images: Tensor) -> Judgement:
-        with self._autocast(images):
+    def _judge(self, images: Tensor, twice: bool = False) -> Judgement:
+        """What the discriminator says; a pass that is differentiated twice is made in float32."""
+        with self._autocast(images, twice):
             judgement = self.discriminator(images)
         return judgement._replace(heads=tuple(head.float() for head in judgement.heads))
 
@@ -255,9 +256,9 @@ class Gan:
                     fake = self._augment(self._paint(draw(len(real))))
                 real = real.detach().requires_grad_(with_penalty)
                 shown = self._augment(real)
-                of_fake, of_real = self._judge(fake), self._judge(shown)
+                of_fake, of_real = self._judge(fake), self._judge(shown, twice=with_penalty)
                 losses = [LOSSES[self.config.loss](r, f) for r, f in zip(of_real.heads, of_fake.heads)]
-                with self._autocast(shown):
+                with self._autocast(shown, twice=with_penalty):
                     auxiliary = self.discriminator.reconstruction_loss(shown, of_real)
                 total, penalty = sum(losses) + auxiliary, torch.zeros_like(auxiliary)
                 if with_penalty:

@@ -7,7 +7,7 @@ __all__ = ['EXTENSIONS', 'PLAIN', 'DATASETS', 'CHUNK', 'prepare_image', 'find_ro
            'zip_source', 'lmdb_source', 'Dataset', 'known_dataset', 'describe', 'find_source', 'download', 'ImageData',
            'prepare', 'read_prepared', 'Batches']
 
-# %% ../nbs/04_data.ipynb #429b86a4
+# %% ../nbs/04_data.ipynb #a682dcc1
 import fcntl
 import hashlib
 import io
@@ -35,7 +35,7 @@ from torchvision.datasets.utils import download_file_from_google_drive
 from torchvision.transforms import functional as TF
 from tqdm.auto import tqdm
 
-from .fetch import DownloadError, extract, fetch
+from .fetch import DownloadError, extract, fetch, write_text
 
 # %% ../nbs/04_data.ipynb #a9c41394
 def prepare_image(
@@ -335,7 +335,7 @@ def _fingerprint(shape: tuple, parts) -> str:
         digest.update(part)
     return digest.hexdigest()[:16]
 
-# %% ../nbs/04_data.ipynb #89fcd991
+# %% ../nbs/04_data.ipynb #3191fb78
 def _prepare(source: Source, settings: dict, folder: Path, workers: int, broken_allowed: float) -> None:
     partial_folder = folder.with_name(folder.name + ".partial")
     partial_folder.mkdir(parents=True, exist_ok=True)
@@ -366,11 +366,12 @@ def _prepare(source: Source, settings: dict, folder: Path, workers: int, broken_
                                      f"{_named(done['skipped'])} ({broken_allowed:.0%} may be broken: broken_allowed)")
                 file.flush()
                 os.fsync(file.fileno())
-                _write(notes, done)
+                write_text(notes, json.dumps(done))
         full = (done["written"], *shape)
         with (partial_folder / "images.u8").open("rb") as file:
             fingerprint = _fingerprint(full, iter(lambda: file.read(2**24), b""))
-        _write(partial_folder / "manifest.json", settings | {"place": source.place, "shape": full, "skipped": done["skipped"], "fingerprint": fingerprint})
+        manifest = settings | {"place": source.place, "shape": full, "skipped": done["skipped"], "fingerprint": fingerprint}
+        write_text(partial_folder / "manifest.json", json.dumps(manifest))
         notes.unlink()
         os.replace(partial_folder, folder)
 
@@ -384,12 +385,6 @@ def _read_image(source: Source, image_size: int, channels: int, name: str) -> np
         return "not an image in a known format"
     except (OSError, ValueError, SyntaxError, EOFError, zipfile.BadZipFile, Image.DecompressionBombError) as error:  # all that Pillow and zipfile raise for broken files
         return f"{type(error).__name__}: {error}"
-
-
-def _write(path: Path, content: dict) -> None:
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps(content))
-    os.replace(temporary, path)
 
 
 @contextmanager

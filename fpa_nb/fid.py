@@ -7,8 +7,7 @@ __all__ = ['WEIGHTS_URL', 'WEIGHTS_HASH', 'PIXELS', 'FORMATS', 'FeatureStatistic
            'kernel_distance', 'Extractor', 'find_weights', 'inception', 'choose_extractor', 'through_file',
            'painted_images', 'data_images', 'Scorer', 'Evaluation', 'evaluate', 'nearest_real']
 
-# %% ../nbs/07_fid.ipynb #b53dddf3
-import hashlib
+# %% ../nbs/07_fid.ipynb #d3e40d93
 import io
 import os
 import tempfile
@@ -28,7 +27,7 @@ from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 from .data import ImageData
-from .fetch import DownloadError, fetch
+from .fetch import DownloadError, fetch, sha256
 
 # %% ../nbs/07_fid.ipynb #2148db35
 class FeatureStatistics:
@@ -126,7 +125,7 @@ def _interval(values: list[float]) -> tuple[float, float]:
     low, high = np.percentile(values, [2.5, 97.5])
     return float(low), float(high)
 
-# %% ../nbs/07_fid.ipynb #db74f0c5
+# %% ../nbs/07_fid.ipynb #74d53ac1
 WEIGHTS_URL = pytorch_fid.inception.FID_WEIGHTS_URL
 WEIGHTS_HASH = "6726825d"  # the first digits of the file's SHA-256, which are part of its name
 
@@ -162,14 +161,9 @@ def find_weights(path: str | Path | None = None, may_download: bool = True) -> P
             raise ValueError(f"the Inception weights are not at hand: get {WEIGHTS_URL} (91 MB) and put it into {cached.parent}, or name its path in the environment variable FPA_INCEPTION")
         return cached
     try:
-        return fetch(WEIGHTS_URL, cached, check=lambda file: None if _hash(file).startswith(WEIGHTS_HASH) else "its hash is not that of the weights", tries=2)
+        return fetch(WEIGHTS_URL, cached, check=lambda file: None if sha256(file).startswith(WEIGHTS_HASH) else "its hash is not that of the weights", tries=2)
     except DownloadError as error:
         raise ValueError(f"the Inception weights cannot be downloaded ({error}): get {WEIGHTS_URL} (91 MB) elsewhere and put it into {cached.parent}, or name its path in the environment variable FPA_INCEPTION") from None
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def inception(
@@ -180,7 +174,7 @@ def inception(
 ) -> Extractor:
     """The 2 048 features of the FID Inception network (pytorch-fid's). Raises `ValueError` if its weights are not to be had, or are others."""
     file = find_weights(path, may_download)
-    version = _hash(file)
+    version = sha256(file)
     official = version.startswith(WEIGHTS_HASH)
     if not (official or other_weights):
         raise ValueError(f"{file} is not the file of the FID weights (its SHA-256 begins with {version[:8]}, not {WEIGHTS_HASH}): remove it, and get {WEIGHTS_URL}")

@@ -9,7 +9,7 @@ __all__ = ['ATTENTION', 'HALVE', 'RESIDUAL', 'REFINER_ATTENTION', 'LINEAR', 'FUL
            'OfficialCheckpoint', 'read_arguments', 'read_official', 'load_official', 'gan_from_official', 'load_start',
            'whole_official_state', 'save_official', 'official_arguments', 'official_steps']
 
-# %% ../nbs/08_official.ipynb #548868f3
+# %% ../nbs/08_official.ipynb #0c7f6ce7
 import ast
 import json
 import os
@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from .checkpoint import Start, load_optimiser, start_from_checkpoint
+from .fetch import write_text
 from .gan import Gan, GanConfig
 from .lightgan import Blur, Discriminator, DiscriminatorConfig, LightGenerator, LightGeneratorConfig
 from .painter import Painter, PainterConfig
@@ -361,7 +362,7 @@ def load_start(
     discriminator = checkpoint.discriminator
     return Start(checkpoint.generator, checkpoint.averaged, discriminator.state_dict(), _our_optimiser_state(checkpoint.discriminator_moments, discriminator), str(path))
 
-# %% ../nbs/08_official.ipynb #9c6fe64a
+# %% ../nbs/08_official.ipynb #a5a08023
 def whole_official_state(model: nn.Module) -> dict[str, Tensor]:
     """The official state of a model with all that its official twin holds besides: second names, and constants."""
     state = official_state(model)
@@ -410,7 +411,7 @@ def save_official(
         torch.save(content, file)
     os.replace(file.name, path)
     if not path.with_name("args.txt").exists():
-        path.with_name("args.txt").write_text(json.dumps(official_arguments(generator), indent=1))
+        write_text(path.with_name("args.txt"), json.dumps(official_arguments(generator), indent=1))
 
 
 def official_arguments(generator: nn.Module) -> dict:

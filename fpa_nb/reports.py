@@ -6,7 +6,7 @@
 __all__ = ['PAPER_SAMPLES', 'PAPER_STEPS', 'TITLES', 'MODEL_TITLES', 'STYLE', 'Subject', 'find_subject', 'note_evaluation',
            'read_records', 'read_published', 'build_tables', 'learning_curves', 'write_reports']
 
-# %% ../nbs/11_reports.ipynb #5ce3f3fa
+# %% ../nbs/11_reports.ipynb #bc8bbfe9
 import base64
 import html
 import io
@@ -23,11 +23,12 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor, nn
 
-from .checkpoint import checkpoints_in, load_generator, write_text
+from .checkpoint import checkpoints_in, load_generator
 from .data import DATASETS, folder_source, from_root, known_dataset, prepare_image
+from .fetch import write_text
 from .fid import Evaluation, painted_images
 from .official import load_official
-from .recipe import recipe_from_dict
+from .recipe import FREE_TO_CHANGE, Recipe, differences, make_recipe, recipe_from_dict
 from .training import Run
 
 # %% ../nbs/11_reports.ipynb #017bf613
@@ -109,7 +110,7 @@ def note_evaluation(subject: Subject, evaluation: Evaluation, seed: int, seconds
     subject.folder.mkdir(parents=True, exist_ok=True)
     write_text(path, json.dumps(record, indent=1))
 
-# %% ../nbs/11_reports.ipynb #b2a16741
+# %% ../nbs/11_reports.ipynb #6969c792
 PAPER_SAMPLES, PAPER_STEPS = 50_000, 450_000
 TITLES = {"fid": "FID", "frechet_pixel_distance": "Frechet pixel distance (not FID)", "frechet_distance_other_weights": "Frechet distance, other Inception weights (not FID)"}
 
@@ -128,11 +129,17 @@ def read_records(runs_dir: str | Path = "reports/runs") -> pd.DataFrame:
                 "painting_steps": recipe.painter.steps if recipe and "fpa" in model else None, "image_size": recipe.painter.image_size if recipe else None,
                 "seconds_per_step": record["seconds"] / record["step"] if record.get("step") else None, "device": record.get("device"),
                 "images_per_second": e["samples"] / e["seconds"], "checkpoint": e["checkpoint"], "remarks": _remarks(e, recipe),
+                "settings": json.dumps(_settings(recipe)) if recipe else path.parent.name,
             })  # fmt: skip
     return pd.DataFrame(rows)
 
 
-def _remarks(evaluation: dict, recipe) -> str:
+def _settings(recipe: Recipe) -> dict:
+    """What two runs must share to be the same but for chance."""
+    return {name: value for name, value in asdict(recipe).items() if name not in ("dataset", "seed", "start_from", *FREE_TO_CHANGE)}
+
+
+def _remarks(evaluation: dict, recipe: Recipe | None) -> str:
     found = []
     if evaluation["name"] != "fid":
         found.append("not FID")
@@ -144,9 +151,13 @@ def _remarks(evaluation: dict, recipe) -> str:
         found.append(evaluation["image_format"])
     if recipe and recipe.painter.image_size != 64:
         found.append(f"{recipe.painter.image_size} x {recipe.painter.image_size}")
+    if recipe:
+        official = _settings(make_recipe("folder", recipe.model, start_from="-"))
+        changed = differences(official, _settings(recipe))
+        found += [f"{len(changed)} other settings"] if changed else []
     return ", ".join(found)
 
-# %% ../nbs/11_reports.ipynb #24784f5f
+# %% ../nbs/11_reports.ipynb #ceae377e
 MODEL_TITLES = {"stylegan2": "StyleGAN2", "lightgan": "LightGAN", "fpa": "FPA (v2)", "fpa_unet": "FPA (v2) + U-Net", "fpa_v1": "FPA v1", "fpa_v1_unet": "FPA v1 + U-Net"}
 
 
@@ -160,9 +171,11 @@ def read_published(path: str | Path = "reports/published.csv") -> pd.DataFrame:
 
 
 def _cell(group: pd.DataFrame) -> str:
-    best = group.sort_values(["samples", "step"]).groupby("run").tail(1)  # of each run the most thorough evaluation
+    latest = group.sort_values(["samples", "step"]).groupby("run").tail(1)  # of each run the most thorough evaluation
+    alike = [runs for _, runs in latest.groupby(["settings", "samples", "step"], dropna=False)]
+    best = max(alike, key=lambda runs: (runs.samples.iloc[0], runs.step.fillna(0).iloc[0], len(runs)))
     spread, mark = f" ± {best.value.std():.2g}" if len(best) > 1 else "", "*" if (best.remarks != "").any() else ""
-    behind = [f"{min(best.samples)} samples"] + ([f"{int(best.step.min())} steps"] if best.step.notna().any() else [])
+    behind = [f"{best.samples.iloc[0]} samples"] + ([f"{int(best.step.iloc[0])} steps"] if best.step.notna().all() else [])
     seeds = ", ".join(str(int(s)) for s in sorted(best.seed.dropna()))
     return f"{best.value.mean():.3g}{spread}{mark} ({', '.join(behind + ([f'seed {seeds}'] if seeds else []))})"
 

@@ -6,7 +6,7 @@
 __all__ = ['Score', 'choose_device', 'Run', 'open_run', 'surroundings', 'step_seed', 'train', 'expected_seconds', 'describe',
            'show_metrics', 'show_samples']
 
-# %% ../nbs/06_training.ipynb #68ffa8e0
+# %% ../nbs/06_training.ipynb #e0f6eb07
 import csv
 import json
 import os
@@ -28,8 +28,9 @@ from torch import nn
 from torchvision.utils import save_image
 from tqdm.auto import tqdm
 
-from .checkpoint import Start, build_gan, checkpoints_in, load_checkpoint, save_checkpoint, write_text
+from .checkpoint import Start, build_gan, checkpoints_in, load_checkpoint, save_checkpoint
 from .data import Batches, ImageData, find_root, from_root
+from .fetch import write_text
 from .gan import Gan
 from .recipe import Recipe, differences, recipe_from_dict
 

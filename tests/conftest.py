@@ -1,8 +1,11 @@
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+import lab as jupyter
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = "painter.hidden_size=32 discriminator.fmap_max=16 log_every=5 sample_every=10 save_every=10 score_every=10"
@@ -23,3 +26,26 @@ def papermill(tmp_path):
         return result, output
 
     return run
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A headless Chromium. Tests that use it carry the mark `browser`, and are skipped where there is none."""
+    if jupyter.find_chromium() is None:
+        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
+    if importlib.util.find_spec("playwright") is None:
+        pytest.skip("no playwright in this environment (pip install -e '.[dev]')")
+    with jupyter.chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def lab(browser, tmp_path_factory):
+    """A JupyterLab on this machine: `with lab.open("09a_explorer.ipynb") as page:` opens a copy of a notebook of ours and runs all its cells."""
+    lab = jupyter.Lab(tmp_path_factory.mktemp("lab"), browser)
+    yield lab
+    lab.close()
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "browser: looks at a page in a real Chromium; skipped where there is none")

@@ -13,7 +13,7 @@ import torch
 from torchvision.utils import save_image
 
 from fpa_nb.data import ImageData
-from fpa_nb.fid import Moments, Scorer, frechet_distance, inception
+from fpa_nb.fid import FeatureStatistics, Moments, Scorer, frechet_distance, inception
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +68,12 @@ def test_fid_equals_the_pytorch_fid_command(torch_home, tmp_path):
 def test_grey_images_are_scored_like_their_rgb_twins(torch_home):
     extractor, images = inception(other_weights=True), pictures(2, 0)[:, :1]
     assert np.allclose(extractor.features(images), extractor.features(images.expand(-1, 3, -1, -1)), atol=1e-6)
+
+
+def test_fewer_images_than_features():
+    """Of 2 048 features and 300 images: singular covariances, and still exact."""
+    features = torch.randn(300, 2048, generator=torch.Generator().manual_seed(0)).relu()
+    whole = FeatureStatistics().add(features)
+    assert abs(frechet_distance(whole, FeatureStatistics().add(features.flip(0)))) < 1e-3
+    between = frechet_distance(FeatureStatistics().add(features[:150]), FeatureStatistics().add(features[150:]))
+    assert np.isfinite(between) and 10 < between < 2 * float(whole.covariance.trace())

@@ -1,0 +1,114 @@
+"""A real JupyterLab on this machine, looked at with a real Chromium: what the tests of the interactive chapters share."""
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+TOKEN = "test"
+RUN_ALL = """async () => {
+    const app = window.jupyterapp;
+    await app.restored;
+    const panel = app.shell.currentWidget;
+    await panel.context.ready;
+    await panel.sessionContext.ready;
+    for (let i = 0; i < 600 && !panel.sessionContext.session?.kernel; i++) await new Promise(r => setTimeout(r, 100));
+    await panel.sessionContext.session.kernel.info;
+    return await app.commands.execute('notebook:run-all-cells');
+}"""
+
+
+def find_chromium() -> str | None:
+    """The program, if there is one."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@contextlib.contextmanager
+def chromium():
+    """A headless Chromium that asks nobody for anything by itself."""
+    from playwright.sync_api import sync_playwright
+
+    quiet = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chromium(), headless=True, args=quiet)
+        yield browser
+        browser.close()
+
+
+def watch(page) -> tuple[list[str], list[str]]:
+    """Two lists that fill while a page lives: the errors on its console, and the addresses that it asked for."""
+    errors, requests = [], []
+    page.on("console", lambda message: errors.append(f"{message.text} ({message.location.get('url', '')})") if message.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
+    return errors, requests
+
+
+def screenshot(target, name: str, **options) -> None:
+    """Save a picture of a page, or of an element in it, to the folder that the environment variable FPA_SCREENSHOTS names, if it does."""
+    folder = os.environ.get("FPA_SCREENSHOTS")
+    if folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        target.screenshot(path=Path(folder) / name, **options)
+
+
+class Lab:
+    """A JupyterLab server over a folder that looks like the repository: notebooks are opened as copies, so the repository's own stay as they are."""
+
+    def __init__(self, folder: Path, browser):
+        self.folder, self.browser = folder, browser
+        (folder / "nbs").mkdir()
+        shutil.copy(ROOT / "settings.ini", folder)
+        shutil.copytree(ROOT / "reports" / "digits", folder / "reports" / "digits")
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}", f"--ServerApp.root_dir={folder}", f"--IdentityProvider.token={TOKEN}",
+                   "--LabApp.news_url=None", "--LabApp.expose_app_in_browser=True", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
+        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        with open(folder / "lab.log", "w") as log:
+            self.server = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": path}, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        for _ in range(240):
+            with contextlib.suppress(OSError):
+                self._ask("/api").close()
+                return
+            time.sleep(0.5)
+        self.close()
+        raise RuntimeError(f"JupyterLab did not start: {(folder / 'lab.log').read_text()[-2000:]}")
+
+    def _ask(self, place: str, method: str = "GET"):
+        return urllib.request.urlopen(urllib.request.Request(f"{self.url}{place}", method=method, headers={"Authorization": f"token {TOKEN}"}), timeout=10)
+
+    @contextlib.contextmanager
+    def open(self, notebook: str, width: int = 1280, height: int = 1000):
+        """Open a copy of `nbs/NOTEBOOK`, run all its cells, and give the page; `page.errors` are the errors on its console. Its kernel ends with the block."""
+        shutil.copy(ROOT / "nbs" / notebook, self.folder / "nbs")
+        page = self.browser.new_page(viewport={"width": width, "height": height})
+        page.errors, page.requests = watch(page)
+        try:
+            page.goto(f"{self.url}/lab/tree/nbs/{notebook}?reset&token={TOKEN}")
+            page.wait_for_selector(".jp-NotebookPanel .jp-Notebook .jp-Cell", timeout=120_000)
+            page.set_default_timeout(60_000)
+            ran = page.evaluate(RUN_ALL)
+            failed = page.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error']")
+            assert ran and failed.count() == 0, f"a cell of {notebook} failed: {failed.all_inner_texts()}"
+            yield page
+        finally:
+            page.close()
+            for session in json.load(self._ask("/api/sessions")):
+                self._ask(f"/api/sessions/{session['id']}", "DELETE").close()
+
+    def close(self) -> None:
+        self.server.terminate()
+        try:
+            self.server.wait(30)
+        except subprocess.TimeoutExpired:
+            self.server.kill()

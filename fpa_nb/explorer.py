@@ -7,7 +7,7 @@ __all__ = ['COLOURS', 'TAKEN', 'ORDERS', 'RULES', 'ROWS', 'VIEWS', 'GAP', 'PAGE_
            'parse_steps', 'used_betas', 'apply_edit', 'step_pictures', 'encode_png', 'betas_svg', 'betas_text',
            'Explorer', 'export_html']
 
-# %% ../nbs/09a_explorer.ipynb #1756a0a5
+# %% ../nbs/09a_explorer.ipynb #89ab7b54
 import base64
 import html
 import io
@@ -29,12 +29,12 @@ from torch import Tensor
 
 from .data import from_root
 from .fetch import write_text
-from .gallery import CHANNELS, around_grey, between, painting_frames, sample_latents, save_animation, to_pixels
+from .gallery import around_grey, between, painting_frames, sample_latents, save_animation, to_pixels, whole_file
 from .painter import Painter, Painting
 from .refiner import RefinedPainter
 from .rules import delta_rule, hebbian_rule, oja_rule
 
-# %% ../nbs/09a_explorer.ipynb #1b860c65
+# %% ../nbs/09a_explorer.ipynb #841528f1
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Edit:
     """What is changed in a painting; pydantic's `ValidationError` (a `ValueError`) tells what is wrong with a value."""
@@ -62,14 +62,20 @@ def step_order(
     return orders[kind]()
 
 
-def parse_steps(text: str) -> tuple[int, ...]:
-    """Steps from text like `3, 5-8`. Raises `ValueError` for anything else."""
+def parse_steps(
+    text: str,  # numbers and ranges, like `3, 5-8`
+    steps: int,  # of the painting
+) -> tuple[int, ...]:
+    """Steps from text. Raises `ValueError` for anything else than numbers and ranges from 1 to `steps`."""
     found = []
     for part in text.replace(",", " ").split():
-        first, _, last = part.partition("-")
-        if not first.isdecimal() or not (last or first).isdecimal() or part.endswith("-"):
+        first, dash, last = part.partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()):
             raise ValueError(f"{part!r} is no step: write numbers and ranges, like 3, 5-8")
-        found += range(int(first), int(last or first) + 1)
+        first, last = int(first), int(last or first)
+        if not 1 <= first <= last <= steps:
+            raise ValueError(f"{part} does not fit: the painting has steps 1 to {steps}")
+        found += range(first, last + 1)
     return tuple(dict.fromkeys(found))
 
 # %% ../nbs/09a_explorer.ipynb #5becc329
@@ -182,7 +188,7 @@ def betas_text(
     """The learning rates of one step in figures, one for each channel (with vector learning rates their mean)."""
     return " ".join(f"{beta:.2f}" for beta in painting.betas[index, :, step - 1].detach().float().mean(-1).tolist())
 
-# %% ../nbs/09a_explorer.ipynb #52f0db79
+# %% ../nbs/09a_explorer.ipynb #c427cdb5
 TAKEN, ORDERS = ("keys", "values", "betas"), ("as painted", "reversed", "shuffled")
 RULES = {"as painted": None, "delta": "delta", "Hebbian": "hebbian", "Oja": "oja"}
 ROWS, VIEWS = ("as painted", "changed"), ("update", "canvas", "picture")
@@ -275,7 +281,7 @@ class Explorer(widgets.VBox):
         """The changes as they are set. Raises `ValueError` if they make no sense."""
         c = self.controls
         borrow = tuple(name for name in TAKEN if c.borrow[name].value)
-        return Edit(parse_steps(c.off.value), c.beta_scale.value, borrow, step_order(c.order.value, self.steps, c.shuffle.value), RULES[c.rule.value])
+        return Edit(parse_steps(c.off.value, self.steps), c.beta_scale.value, borrow, step_order(c.order.value, self.steps, c.shuffle.value), RULES[c.rule.value])
 
     def _paint(self) -> None:
         c = self.controls
@@ -304,7 +310,7 @@ class Explorer(widgets.VBox):
             self.notes[f"rates {row}"].value = betas_svg(painting, step, width=self.scale * sum(image.shape[-1] for image in images) + 2 * GAP)
 
     def _toggle(self) -> None:
-        off, step = set(parse_steps(self.controls.off.value)), (self.edit.order or range(1, self.steps + 1))[self.controls.step.value - 1]
+        off, step = set(parse_steps(self.controls.off.value, self.steps)), (self.edit.order or range(1, self.steps + 1))[self.controls.step.value - 1]
         self.controls.off.value = ", ".join(map(str, sorted(off ^ {step})))
 
     def _reset(self) -> None:
@@ -315,8 +321,8 @@ class Explorer(widgets.VBox):
 
     def _save_picture(self) -> None:
         path = from_root(self.controls.file.value).with_suffix(".png")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(encode_png(self.edited.images[0], self.scale))
+        with whole_file(path) as temporary:
+            temporary.write_bytes(encode_png(self.edited.images[0], self.scale))
         self.notes["status"].value = html.escape(f"saved {path}")
 
     def _save_film(self) -> None:
@@ -338,13 +344,13 @@ class Explorer(widgets.VBox):
         plt.close(fig)
         return fig
 
-# %% ../nbs/09a_explorer.ipynb #90b34e0a
+# %% ../nbs/09a_explorer.ipynb #1a3f26b0
 PAGE_STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 1.5rem auto; max-width: 76rem; padding: 0 1rem; color: #222; background: #fff }
 .bar { position: sticky; top: 0; display: flex; gap: 1rem; align-items: center; background: #fff; padding: .6rem 0; border-bottom: 1px solid #ddd }
 .bar input { flex: 1 } .bar button { width: 5rem; padding: .3rem; font: inherit } .bar output { min-width: 8rem }
 .paintings { display: flex; flex-wrap: wrap; gap: 2rem; margin-top: 1rem }
-figure { margin: 0 } figcaption { font-weight: 600 } .views { display: flex; gap: 14px; margin: .3rem 0 }
+figure { margin: 0; max-width: 100%; overflow-x: auto } figcaption { font-weight: 600 } .views { display: flex; gap: 14px; margin: .3rem 0 }
 .views div { font-size: 13px; color: #555 } .film, img { display: block; image-rendering: pixelated; background-repeat: no-repeat } .rate { font-size: 13px; color: #555 }
 """
 PAGE_SCRIPT = """
@@ -393,6 +399,7 @@ def export_html(
         raise ValueError("no paintings to show: give at least one, by its caption")
     figures = []
     for caption, painting in paintings.items():
+        painting = replace(painting, betas=used_betas(painting))
         steps, width = painting.keys.shape[-2:]
         scale = max(1, round(size / width))
         updates, canvases = zip(*(step_pictures(painting, t) for t in range(1, steps + 1)))

@@ -4,13 +4,16 @@
 
 # %% auto #0
 __all__ = ['CHANNELS', 'WRITERS', 'load_painter', 'sample_latents', 'show_program', 'show_curves', 'around_grey', 'show_channels',
-           'spectrum', 'show_spectrum', 'between', 'walk', 'to_pixels', 'painting_frames', 'save_animation']
+           'spectrum', 'show_spectrum', 'between', 'walk', 'to_pixels', 'painting_frames', 'whole_file',
+           'save_animation']
 
-# %% ../nbs/09_gallery.ipynb #e3d94364
+# %% ../nbs/09_gallery.ipynb #b4c34b92
 import json
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -64,7 +67,7 @@ def sample_latents(
     latents = torch.randn(count, painter.latent_dim, generator=torch.Generator().manual_seed(seed))
     return latents.to(next(painter.parameters()).device)
 
-# %% ../nbs/09_gallery.ipynb #b97bec58
+# %% ../nbs/09_gallery.ipynb #ad8933e7
 CHANNELS = {1: ("grey",), 3: ("red", "green", "blue")}
 
 
@@ -80,12 +83,12 @@ def show_program(
     for c, block in enumerate(np.atleast_1d(fig.subfigures(1, len(keys)))):
         axes = block.subplots(2, 2)
         limit = values[c].abs().max()
-        axes[0, 0].imshow(values[c].T, cmap="RdBu", vmin=-limit, vmax=limit, aspect="auto", interpolation="nearest")
+        axes[0, 0].imshow(values[c].T, cmap="RdBu", vmin=-limit, vmax=limit, aspect="auto", interpolation="nearest", extent=(0.5, steps + 0.5, values.shape[-1] - 0.5, -0.5))
         axes[0, 1].imshow(canvas[c].tanh() if painting.tanh_output else canvas[c], cmap="gray", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
-        axes[1, 1].imshow(keys[c], cmap="viridis", aspect="auto", interpolation="nearest")
-        axes[1, 0].bar(range(steps), betas[c], width=0.8, color="0.4")
-        axes[1, 0].set(xlim=(-0.5, steps - 0.5), ylim=(min(0, betas.min()), max(1, betas.max())))
-        for ax, title in zip(axes.flat, ("values", f"canvas, {names[c]}", "learning rates (by step)", "keys")):
+        axes[1, 1].imshow(keys[c], cmap="viridis", aspect="auto", interpolation="nearest", extent=(-0.5, keys.shape[-1] - 0.5, steps + 0.5, 0.5))
+        axes[1, 0].bar(range(1, steps + 1), betas[c], width=0.8, color="0.4")
+        axes[1, 0].set(xlim=(0.5, steps + 0.5), ylim=(min(0, betas.min()), max(1, betas.max())))
+        for ax, title in zip(axes.flat, ("values (row, step)", f"canvas, {names[c]}", "learning rates (step)", "keys (step, column)")):
             ax.set_title(title, fontsize=8)
             ax.tick_params(labelsize=6, length=2)
     plt.close(fig)
@@ -122,15 +125,15 @@ def around_grey(
     updates = updates.detach().float().cpu()
     return 0.5 + 0.5 * updates / updates.abs().amax((-3, -2, -1), keepdim=True).clamp(min=1e-12)
 
-# %% ../nbs/09_gallery.ipynb #4483e256
+# %% ../nbs/09_gallery.ipynb #e4cb72ac
 def show_channels(
     painting: Painting,
     index: int = 0,  # which picture of the batch
     count: int = 8,  # how many steps to show, evenly spread, the last one among them
     size: float = 0.9,  # width of a step, inches
 ) -> Figure:
-    """Each channel by itself: its rank-one updates (each scaled to its largest value, around mid-grey) above its canvases."""
-    updates, frames = around_grey(painting.updates[index]), painting.frames[index].detach().float().cpu()
+    """Each channel by itself: its rank-one updates (each scaled to its own largest value, around mid-grey) above its canvases."""
+    updates, frames = around_grey(painting.updates[index].unsqueeze(2)).squeeze(2), painting.frames[index].detach().float().cpu()
     names = CHANNELS[frames.shape[1]]
     steps = torch.linspace(0, len(frames) - 1, min(count, len(frames))).round().long().tolist()
     fig, axes = plt.subplots(2 * len(names), len(steps), figsize=(len(steps) * size + 0.3, 2 * len(names) * size), squeeze=False, layout="constrained")
@@ -146,7 +149,7 @@ def show_channels(
     plt.close(fig)
     return fig
 
-# %% ../nbs/09_gallery.ipynb #dc741969
+# %% ../nbs/09_gallery.ipynb #0fd3b89b
 def spectrum(
     painting: Painting,
     index: int = 0,  # which picture of the batch
@@ -163,12 +166,13 @@ def show_spectrum(
     values = spectrum(painting, index)
     steps, channels, size = values.shape
     floor = 1e-5 * values.max()  # below it lies the rounding of float32
-    colours = plt.get_cmap("viridis")(np.linspace(0, 0.95, size))
+    colours = plt.get_cmap("viridis")(np.linspace(0, 0.95, min(steps, size)))
     fig, axes = plt.subplots(1, channels, figsize=(3.4 * channels + 0.6, 2.8), squeeze=False, sharey=True, layout="constrained")
     for c, ax in enumerate(axes[0]):
-        for i in range(size):
-            ax.plot(range(1, steps + 1), values[:, c, i].where(values[:, c, i] > floor, torch.nan), color=colours[i], marker=".", markersize=3, linewidth=1)
+        for i, colour in enumerate(colours):
+            ax.plot(range(1, steps + 1), values[:, c, i].where(values[:, c, i] > floor, torch.nan), color=colour, marker=".", markersize=3, linewidth=1)
         ax.set(title=CHANNELS[channels][c], xlabel="step", yscale="log")
+        ax.xaxis.get_major_locator().set_params(integer=True)
     axes[0, 0].set_ylabel("singular values")
     plt.close(fig)
     return fig
@@ -224,7 +228,19 @@ def painting_frames(
     pictures = torch.cat([writes, frames], -1) if updates else frames
     return np.stack([to_pixels(make_grid(step.clamp(0, 1), nrow=columns, padding=1, pad_value=1.0), scale) for step in pictures.unbind(1)])
 
-# %% ../nbs/09_gallery.ipynb #7b928b67
+# %% ../nbs/09_gallery.ipynb #a136405c
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A place beside `path` to write a file to, which takes its name when the block ends well; if not, nothing is left of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".writing-{path.name}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def _write_gif(frames: np.ndarray, path: Path, fps: float) -> None:
     first, *rest = (Image.fromarray(frame) for frame in frames)
     first.save(path, "GIF", save_all=True, append_images=rest, duration=round(1000 / fps), loop=0)
@@ -256,11 +272,6 @@ def save_animation(
         raise ValueError(f"{path.name} is no kind of film known here; known: {', '.join(WRITERS)}")
     if frames.ndim != 4 or not len(frames) or frames.shape[-1] != 3 or frames.dtype != np.uint8:
         raise ValueError(f"frames must be uint8 of shape (n, height, width, 3), not {frames.dtype} of shape {frames.shape}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".writing-{path.name}")
-    try:
+    with whole_file(path) as temporary:
         WRITERS[path.suffix.lower()](np.concatenate([frames, frames[-1:].repeat(max(0, round(hold * fps) - 1), 0)]), temporary, fps)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
     return path

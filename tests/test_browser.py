@@ -1,26 +1,137 @@
-"""The interactive chapters in a real JupyterLab and a real Chromium, and the pages without a kernel from file://."""
+"""The interactive chapters in a real JupyterLab, and the pages without a kernel from file://, all in a real Chromium."""
+
+import re
 
 import pytest
-from playwright.sync_api import expect
 
-from lab import screenshot
+from fpa_nb.explorer import Edit, apply_edit, export_html
+from fpa_nb.gallery import load_painter, sample_latents
+from lab import ROOT, screenshot, watch
 
 pytestmark = pytest.mark.browser
 
-
-def pictures(page):
-    """What the explorer shows, as the addresses of its images: their bytes cannot be compared by those, so they are read."""
-    return page.evaluate("""async () => {
-        const images = [...document.querySelectorAll('.widget-image')];
-        return Promise.all(images.map(async i => [...new Uint8Array(await (await fetch(i.src)).arrayBuffer())].join()));
-    }""")
+EXPLORER_PICTURES = """async () => Promise.all([...document.querySelectorAll('.widget-image')].map(async image =>
+    [...new Uint8Array(await (await fetch(image.src)).arrayBuffer())].join()))"""
+NAMES = [f"{row} {view}" for row in ("painted", "changed") for view in ("update", "canvas", "picture")]
 
 
-def test_tmp(lab):
-    with lab.open("09a_explorer.ipynb", height=1000) as page:
-        box = page.locator(".jp-OutputArea-output .widget-vbox").first
-        box.scroll_into_view_if_needed()
-        page.wait_for_timeout(1500)
-        screenshot(page, "page.png")
-        screenshot(box, "explorer.png")
-        print(page.errors)
+def control(panel, kind, label):
+    """A widget by the label that stands beside it."""
+    return panel.locator(kind).filter(has=panel.page.get_by_text(label, exact=True))
+
+
+def drag(page, slider, fraction):
+    """Drag a slider's knob to a fraction of its way, as a hand would."""
+    slider.scroll_into_view_if_needed()
+    knob, track = slider.locator(".noUi-handle").bounding_box(), slider.locator(".noUi-base").bounding_box()
+    y = knob["y"] + knob["height"] / 2
+    page.mouse.move(knob["x"] + knob["width"] / 2, y)
+    page.mouse.down()
+    page.mouse.move(track["x"] + track["width"] * fraction, y, steps=8)
+    page.mouse.up()
+
+
+class Shown:
+    """The pictures that the explorer shows: their bytes, and which of them changed since one looked last."""
+
+    def __init__(self, page):
+        self.page = page
+        self.seen = self.look()
+
+    def look(self):
+        return dict(zip(NAMES, self.page.evaluate(EXPLORER_PICTURES), strict=True))
+
+    def changed(self, *expected):
+        """Wait until the pictures have come to rest and just the expected ones have changed; returns what is shown now."""
+        now = None
+        for _ in range(30):
+            before, now = now, self.look()
+            found = [name for name in NAMES if now[name] != self.seen[name]]
+            if now == before and sorted(found) == sorted(expected):
+                self.seen = now
+                return now
+            self.page.wait_for_timeout(400)
+        raise AssertionError(f"changed: {', '.join(found) or 'nothing'}; expected: {', '.join(expected) or 'nothing'}")
+
+
+def same_rows(pictures):
+    return all(pictures[f"painted {view}"] == pictures[f"changed {view}"] for view in ("update", "canvas", "picture"))
+
+
+STEP = ["painted update", "painted canvas", "changed update", "changed canvas"]
+
+
+def test_explorer(lab):
+    with lab.open("09a_explorer.ipynb") as page:
+        panel = page.locator(".jp-OutputArea-output > .widget-vbox")
+        panel.scroll_into_view_if_needed()
+        button = lambda text: panel.locator("button").filter(has_text=text)
+        step = control(panel, ".widget-slider", "step")
+        readout = step.locator(".widget-readout")
+        button("undo all").click()
+        page.wait_for_timeout(1000)
+        shown = Shown(page)
+        assert same_rows(shown.seen)
+
+        drag(page, step, 0.0)  # the step slider changes what belongs to a step, and not the picture
+        assert same_rows(shown.changed(*STEP))
+        assert readout.inner_text() == "1"
+        drag(page, step, 0.5)
+        shown.changed(*STEP)
+        assert 7 <= int(readout.inner_text()) <= 10
+
+        button("this step off").click()  # a step switched off changes the lower row alone
+        after = shown.changed("changed update", "changed canvas", "changed picture")
+        assert control(panel, ".widget-text", "steps off").locator("input").input_value() == readout.inner_text()
+        screenshot(panel, "explorer.png")
+
+        panel.locator(".widget-play button").first.click()  # play goes on to the last step
+        step.get_by_text("16", exact=True).wait_for()
+        end = shown.changed(*STEP)
+        assert end["painted canvas"] == end["painted picture"] != end["changed picture"] == after["changed picture"]
+
+        button("undo all").click()
+        assert same_rows(shown.changed("changed update", "changed canvas", "changed picture"))
+        button("keys").click()  # from the second painting
+        shown.changed("changed update", "changed canvas", "changed picture")
+        button("keys").click()
+        assert same_rows(shown.changed("changed update", "changed canvas", "changed picture"))
+        control(panel, ".widget-dropdown", "rule").locator("select").select_option("Hebbian")
+        shown.changed("changed update", "changed canvas", "changed picture")
+        drag(page, control(panel, ".widget-slider", "towards it"), 1.0)  # another latent changes everything
+        shown.changed(*NAMES)
+
+        off = control(panel, ".widget-text", "steps off").locator("input")  # a wish that makes no sense is answered, and changes nothing
+        off.fill("three")
+        off.press("Enter")
+        panel.get_by_text("'three' is no step").wait_for()
+        shown.changed()
+        assert page.errors == []
+
+
+def test_page_without_a_kernel(browser, tmp_path):
+    painter = load_painter(ROOT / "reports" / "digits" / "fpa")
+    painting = painter.paint(sample_latents(painter, 1, 3))
+    path = export_html({"as painted": painting, "steps 5-8 off": apply_edit(painter, painting, Edit(off=(5, 6, 7, 8)))}, tmp_path / "page.html", title="Digits <& more>")
+    page = browser.new_page(viewport={"width": 1280, "height": 700})
+    errors, requests = watch(page)
+    page.goto(path.as_uri())
+    films, slider, output = page.locator(".film"), page.get_by_role("slider"), page.locator("output")
+    look = lambda: [films.nth(i).screenshot() for i in range(4)]
+    assert films.count() == 4 and page.title() == page.locator("h1").inner_text() == "Digits <& more>" and output.inner_text() == "step 16 of 16"
+    last = look()
+    box = slider.bounding_box()
+    page.mouse.move(box["x"] + box["width"] - 8, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] / 2, steps=8)
+    page.mouse.up()
+    assert 5 <= int(re.findall(r"\d+", output.inner_text())[0]) <= 9
+    middle = look()
+    assert all(a != b for a, b in zip(last, middle))
+    screenshot(page, "explorer_page.png")
+    page.get_by_role("button", name="play").click()
+    page.wait_for_function("document.querySelector('output').textContent === 'step 16 of 16'")
+    page.get_by_role("button", name="play").wait_for()  # it has stopped
+    assert look() == last
+    assert errors == [] and {r for r in requests if not r.startswith("data:")} == {path.as_uri()}
+    page.close()

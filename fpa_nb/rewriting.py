@@ -105,8 +105,8 @@ class LayerMemory:
         answers = keys.double() @ self.weight.mT
         return answers if self.layer.bias is None else answers + self.layer.bias.detach().double()
 
-# %% ../nbs/10_rewriting.ipynb #6020d31b
-RIDGE = 0.03  # of the mean of the second moment's diagonal, added to it before it is inverted
+# %% ../nbs/10_rewriting.ipynb #6c680df7
+RIDGE = 0.1  # of the mean of the second moment's diagonal, added to it before it is inverted
 
 
 def write_places(

@@ -7,8 +7,7 @@ __all__ = ['EXTENSIONS', 'PLAIN', 'DATASETS', 'CHUNK', 'prepare_image', 'find_ro
            'zip_source', 'lmdb_source', 'Dataset', 'known_dataset', 'describe', 'find_source', 'download', 'ImageData',
            'prepare', 'read_prepared', 'Batches']
 
-# %% ../nbs/04_data.ipynb #a682dcc1
-import fcntl
+# %% ../nbs/04_data.ipynb #cd9f8934
 import hashlib
 import io
 import json
@@ -18,7 +17,6 @@ import warnings
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,6 +25,7 @@ import lmdb
 import numpy as np
 import pandas as pd
 import torch
+from filelock import FileLock
 from PIL import Image, UnidentifiedImageError
 from sklearn.datasets import load_digits
 from torch import Tensor
@@ -335,13 +334,13 @@ def _fingerprint(shape: tuple, parts) -> str:
         digest.update(part)
     return digest.hexdigest()[:16]
 
-# %% ../nbs/04_data.ipynb #3191fb78
+# %% ../nbs/04_data.ipynb #042c30b3
 def _prepare(source: Source, settings: dict, folder: Path, workers: int, broken_allowed: float) -> None:
     partial_folder = folder.with_name(folder.name + ".partial")
     partial_folder.mkdir(parents=True, exist_ok=True)
     shape = (settings["channels"], settings["image_size"], settings["image_size"])
     size, total, notes = int(np.prod(shape)), len(source.names), partial_folder / "progress.json"
-    with _alone(partial_folder.with_name(partial_folder.name + ".lock")):
+    with FileLock(partial_folder.with_name(partial_folder.name + ".lock")):  # one process at a time, the others wait
         if folder.exists():
             return  # another process was faster
         done = json.loads(notes.read_text()) if notes.exists() else {"next": 0, "written": 0, "skipped": []}
@@ -385,15 +384,6 @@ def _read_image(source: Source, image_size: int, channels: int, name: str) -> np
         return "not an image in a known format"
     except (OSError, ValueError, SyntaxError, EOFError, zipfile.BadZipFile, Image.DecompressionBombError) as error:  # all that Pillow and zipfile raise for broken files
         return f"{type(error).__name__}: {error}"
-
-
-@contextmanager
-def _alone(lock: Path):
-    """Let one process at a time into the body; others wait."""
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-        lock.unlink(missing_ok=True)
 
 # %% ../nbs/04_data.ipynb #a4829581
 class Batches:

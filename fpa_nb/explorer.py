@@ -7,7 +7,7 @@ __all__ = ['COLOURS', 'TAKEN', 'ORDERS', 'RULES', 'ROWS', 'VIEWS', 'GAP', 'PAGE_
            'parse_steps', 'used_betas', 'apply_edit', 'step_pictures', 'encode_png', 'betas_svg', 'betas_text',
            'Explorer', 'export_html']
 
-# %% ../nbs/09a_explorer.ipynb #89ab7b54
+# %% ../nbs/09a_explorer.ipynb #9406c533
 import base64
 import html
 import io
@@ -28,8 +28,8 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from .data import from_root
-from .fetch import write_text
-from .gallery import around_grey, between, painting_frames, sample_latents, save_animation, to_pixels, whole_file
+from .fetch import write_text, written_whole
+from .gallery import around_grey, between, painting_frames, sample_latents, save_animation, to_pixels
 from .painter import Painter, Painting
 from .refiner import RefinedPainter
 from .rules import delta_rule, hebbian_rule, oja_rule
@@ -114,7 +114,7 @@ def apply_edit(
     refined = None if painting.refined is None else painter.refine(writes.canvas)
     return replace(painting, **program, writes=writes, refined=refined)
 
-# %% ../nbs/09a_explorer.ipynb #92c5ab91
+# %% ../nbs/09a_explorer.ipynb #5582269d
 def _strip(
     vectors: Tensor,  # (channels, size), in [0, 1]
     neutral: float,  # in the channels that a line does not show
@@ -137,7 +137,7 @@ def step_pictures(
     canvas = painting.writes.after(step)[index].detach().float().cpu()
     channels, height, width = update.shape
     thickness, gap = max(1, width // 24), max(1, width // 32)
-    left = _strip(0.5 + 0.5 * value / value.abs().amax().clamp(min=1e-12), 0.5, thickness).mT
+    left = _strip(0.5 + 0.4 * value / value.abs().amax().clamp(min=1e-12), 0.5, thickness).mT
     below = _strip(key / key.abs().amax().clamp(min=1e-12), 0.0, thickness)
     framed = torch.ones(channels, height + gap + below.shape[1], left.shape[2] + gap + width)
     framed[:, :height, : left.shape[2]] = left
@@ -188,7 +188,7 @@ def betas_text(
     """The learning rates of one step in figures, one for each channel (with vector learning rates their mean)."""
     return " ".join(f"{beta:.2f}" for beta in painting.betas[index, :, step - 1].detach().float().mean(-1).tolist())
 
-# %% ../nbs/09a_explorer.ipynb #c427cdb5
+# %% ../nbs/09a_explorer.ipynb #9c8a9638
 TAKEN, ORDERS = ("keys", "values", "betas"), ("as painted", "reversed", "shuffled")
 RULES = {"as painted": None, "delta": "delta", "Hebbian": "hebbian", "Oja": "oja"}
 ROWS, VIEWS = ("as painted", "changed"), ("update", "canvas", "picture")
@@ -235,7 +235,7 @@ class Explorer(widgets.VBox):
         self.controls = _explorer_controls(self.steps, seed, second)
         self.pictures = {(row, column): widgets.Image(format="png") for row in ROWS for column in VIEWS}
         self.notes = {name: widgets.HTML() for name in (*ROWS, *(f"rates {row}" for row in ROWS), "heading", "status")}
-        super().__init__(self._arrange())
+        super().__init__(self._arrange(), layout=widgets.Layout(width="max-content"))
         c = self.controls
         widgets.link((c.play, "value"), (c.step, "value"))
         self._on((c.seed, c.second, c.fraction, c.path), self._paint)
@@ -320,8 +320,11 @@ class Explorer(widgets.VBox):
             button.value = False
 
     def _save_picture(self) -> None:
+        if not self.controls.file.value.strip():
+            raise ValueError("say where to save it: the name of a file")
         path = from_root(self.controls.file.value).with_suffix(".png")
-        with whole_file(path) as temporary:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with written_whole(path) as temporary:
             temporary.write_bytes(encode_png(self.edited.images[0], self.scale))
         self.notes["status"].value = html.escape(f"saved {path}")
 

@@ -7,10 +7,9 @@ __all__ = ['WEIGHTS_URL', 'WEIGHTS_HASH', 'PIXELS', 'FORMATS', 'FeatureStatistic
            'kernel_distance', 'Extractor', 'find_weights', 'inception', 'choose_extractor', 'through_file',
            'painted_images', 'data_images', 'Scorer', 'Evaluation', 'evaluate', 'nearest_real']
 
-# %% ../nbs/07_fid.ipynb #d3e40d93
+# %% ../nbs/07_fid.ipynb #e7343e32
 import io
 import os
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +26,7 @@ from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 from .data import ImageData
-from .fetch import DownloadError, fetch, sha256
+from .fetch import DownloadError, fetch, sha256, written_whole
 
 # %% ../nbs/07_fid.ipynb #2148db35
 class FeatureStatistics:
@@ -64,7 +63,7 @@ class FeatureStatistics:
             raise ValueError(f"a covariance needs at least 2 images, not {self.count}")
         return (self._products - self.count * torch.outer(self.mean, self.mean)) / (self.count - 1)
 
-# %% ../nbs/07_fid.ipynb #a79a03fe
+# %% ../nbs/07_fid.ipynb #7a45518c
 @dataclass(frozen=True)
 class Moments:
     """Mean and covariance as they are kept in a file."""
@@ -80,9 +79,8 @@ class Moments:
     def save(self, path: Path) -> None:
         """Write an `.npz` file, whole or not at all."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npz", delete=False) as file:
-            np.savez(file, mu=self.mean.numpy(), sigma=self.covariance.numpy(), count=self.count)
-        os.replace(file.name, path)
+        with written_whole(path) as temporary:
+            np.savez(temporary, mu=self.mean.numpy(), sigma=self.covariance.numpy(), count=self.count)
 
     @classmethod
     def load(cls, path: Path) -> "Moments":

@@ -4,16 +4,13 @@
 
 # %% auto #0
 __all__ = ['CHANNELS', 'WRITERS', 'load_painter', 'sample_latents', 'show_program', 'show_curves', 'around_grey', 'show_channels',
-           'spectrum', 'show_spectrum', 'between', 'walk', 'to_pixels', 'painting_frames', 'whole_file',
-           'save_animation']
+           'spectrum', 'show_spectrum', 'between', 'walk', 'to_pixels', 'painting_frames', 'save_animation']
 
-# %% ../nbs/09_gallery.ipynb #b4c34b92
+# %% ../nbs/09_gallery.ipynb #d90e586b
 import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -27,11 +24,12 @@ from torchvision.utils import make_grid
 
 from .checkpoint import load_generator
 from .data import from_root
+from .fetch import written_whole
 from .lightgan import LightGenerator
 from .official import load_official
 from .painter import Painter, Painting, slerp
 from .refiner import RefinedPainter
-from .training import Run
+from .run import Run
 
 # %% ../nbs/09_gallery.ipynb #e0dd402b
 def load_painter(
@@ -94,7 +92,7 @@ def show_program(
     plt.close(fig)
     return fig
 
-# %% ../nbs/09_gallery.ipynb #9ad69f98
+# %% ../nbs/09_gallery.ipynb #7630711f
 def show_curves(
     painting: Painting,
     index: int = 0,  # which picture of the batch
@@ -114,6 +112,8 @@ def show_curves(
     axes[1].set(title=f"values ({names[channel]})", xlabel="row")
     axes[2].set(title="learning rates", xlabel="step", ylim=(min(0, betas.min()), max(1.05, betas.max())))
     axes[2].legend(fontsize=8)
+    for ax in axes:
+        ax.xaxis.get_major_locator().set_params(integer=True)
     plt.close(fig)
     return fig
 
@@ -228,19 +228,7 @@ def painting_frames(
     pictures = torch.cat([writes, frames], -1) if updates else frames
     return np.stack([to_pixels(make_grid(step.clamp(0, 1), nrow=columns, padding=1, pad_value=1.0), scale) for step in pictures.unbind(1)])
 
-# %% ../nbs/09_gallery.ipynb #a136405c
-@contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """A place beside `path` to write a file to, which takes its name when the block ends well; if not, nothing is left of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".writing-{path.name}")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
+# %% ../nbs/09_gallery.ipynb #4cd1301d
 def _write_gif(frames: np.ndarray, path: Path, fps: float) -> None:
     first, *rest = (Image.fromarray(frame) for frame in frames)
     first.save(path, "GIF", save_all=True, append_images=rest, duration=round(1000 / fps), loop=0)
@@ -272,6 +260,7 @@ def save_animation(
         raise ValueError(f"{path.name} is no kind of film known here; known: {', '.join(WRITERS)}")
     if frames.ndim != 4 or not len(frames) or frames.shape[-1] != 3 or frames.dtype != np.uint8:
         raise ValueError(f"frames must be uint8 of shape (n, height, width, 3), not {frames.dtype} of shape {frames.shape}")
-    with whole_file(path) as temporary:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(path) as temporary:
         WRITERS[path.suffix.lower()](np.concatenate([frames, frames[-1:].repeat(max(0, round(hold * fps) - 1), 0)]), temporary, fps)
     return path

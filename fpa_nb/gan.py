@@ -7,9 +7,9 @@ __all__ = ['LOSSES', 'AUGMENTATIONS', 'hinge_loss', 'pooled_hinge_loss', 'dual_c
            'gradient_penalty', 'brightness', 'saturation', 'contrast', 'translation', 'cutout', 'offset', 'augment',
            'GanConfig', 'update_ema', 'Gan', 'optimising', 'frozen']
 
-# %% ../nbs/05_gan.ipynb #9d676408
+# %% ../nbs/05_gan.ipynb #b1632445
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Literal
 
@@ -195,7 +195,7 @@ def update_ema(
         else:
             followed_by.load_state_dict(followed.state_dict())
 
-# %% ../nbs/05_gan.ipynb #f3db86dd
+# %% ../nbs/05_gan.ipynb #1a8624d3
 class Gan:
     """Painter, discriminator and all that training them needs to remember."""
 
@@ -208,6 +208,7 @@ class Gan:
     ):
         self.config, self.generator, self.discriminator, self.step = config, generator, discriminator, 0
         self.ema = copy.deepcopy(ema or generator).requires_grad_(False)
+        self.average_gradients: Callable[[Iterable[nn.Parameter]], None] = lambda parameters: None  # over processes that train together (chapter 06)
         adam = {"betas": config.adam_betas}
         learned = [p for p in generator.parameters() if p.requires_grad]
         self.generator_optimiser = torch.optim.Adam(learned, lr=config.lr, **adam)
@@ -254,6 +255,7 @@ class Gan:
                     total = total if penalty.isnan() else total + penalty  # as officially, a penalty that is NaN is left out
                 (total / len(batches)).backward()
                 logs.append(torch.stack([losses[0], auxiliary, penalty, total]).detach())
+            self.average_gradients(self.discriminator.parameters())
         return dict(zip(("d_loss", "auxiliary", "penalty", "d_total"), torch.stack(logs).mean(0)))
 
     def _generator_step(self, batches: list[Tensor], draw: Callable[[int], Tensor]) -> dict[str, Tensor]:
@@ -265,8 +267,10 @@ class Gan:
                 total = sum(verdicts)
                 (total / len(batches)).backward()
                 logs.append(torch.stack([verdicts[0], total]).detach())
+            self.average_gradients(self.generator.parameters())
             self._clip()
         return dict(zip(("g_loss", "g_total"), torch.stack(logs).mean(0)))
+
     def _clip(self) -> None:
         """Clip the generator's gradients, its LSTM's first."""
         if self.config.clip_lstm:

@@ -9,12 +9,10 @@ __all__ = ['ATTENTION', 'HALVE', 'RESIDUAL', 'REFINER_ATTENTION', 'LINEAR', 'FUL
            'OfficialCheckpoint', 'read_arguments', 'read_official', 'load_official', 'gan_from_official', 'load_start',
            'whole_official_state', 'save_official', 'official_arguments', 'official_steps']
 
-# %% ../nbs/08_official.ipynb #0c7f6ce7
+# %% ../nbs/08_official.ipynb #067a27ad
 import ast
 import json
-import os
 import re
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from .checkpoint import Start, load_optimiser, start_from_checkpoint
-from .fetch import write_text
+from .fetch import write_text, written_whole
 from .gan import Gan, GanConfig
 from .lightgan import Blur, Discriminator, DiscriminatorConfig, LightGenerator, LightGeneratorConfig
 from .painter import Painter, PainterConfig
@@ -362,7 +360,7 @@ def load_start(
     discriminator = checkpoint.discriminator
     return Start(checkpoint.generator, checkpoint.averaged, discriminator.state_dict(), _our_optimiser_state(checkpoint.discriminator_moments, discriminator), str(path))
 
-# %% ../nbs/08_official.ipynb #a5a08023
+# %% ../nbs/08_official.ipynb #10a1f418
 def whole_official_state(model: nn.Module) -> dict[str, Tensor]:
     """The official state of a model with all that its official twin holds besides: second names, and constants."""
     state = official_state(model)
@@ -407,9 +405,8 @@ def save_official(
         "version": version, "G_scaler": {}, "D_scaler": {},
         "G_opt": _official_optimiser(gan.generator_optimiser, generator), "D_opt": _official_optimiser(gan.discriminator_optimiser, gan.discriminator),
     }  # fmt: skip
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        torch.save(content, file)
-    os.replace(file.name, path)
+    with written_whole(path) as temporary:
+        torch.save(content, temporary)
     if not path.with_name("args.txt").exists():
         write_text(path.with_name("args.txt"), json.dumps(official_arguments(generator), indent=1))
 

@@ -6,7 +6,7 @@
 __all__ = ['PAPER_SAMPLES', 'PAPER_STEPS', 'TITLES', 'MODEL_TITLES', 'STYLE', 'Subject', 'find_subject', 'note_evaluation',
            'read_records', 'read_published', 'build_tables', 'learning_curves', 'write_reports']
 
-# %% ../nbs/11_reports.ipynb #bc8bbfe9
+# %% ../nbs/11_reports.ipynb #f2360507
 import base64
 import html
 import io
@@ -29,7 +29,7 @@ from .fetch import write_text
 from .fid import Evaluation, painted_images
 from .official import load_official
 from .recipe import FREE_TO_CHANGE, Recipe, differences, make_recipe, recipe_from_dict
-from .training import Run
+from .run import Run
 
 # %% ../nbs/11_reports.ipynb #017bf613
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from PIL import Image
 from conftest import ROOT
 from fpa_nb.checkpoint import load_generator
 from fpa_nb.recipe import recipe_from_dict
-from fpa_nb.training import Run
+from fpa_nb.run import Run
 
 
 def outputs(path, kind):

@@ -1,0 +1,84 @@
+"""Two processes on the CPU against one, by each way to start them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+from safetensors.torch import load_file
+
+from fpa_nb.recipe import recipe_from_dict
+from fpa_nb.run import Run
+
+SMALL = "batch_size=16 painter.hidden_size=32 painter.latent_dim=16 discriminator.fmap_max=16 log_every=5 save_every=1 sample_every=20 score_every=20 gan.adam_betas=[0.5,0.9] gan.lr=2e-4"
+
+
+def tensors(run, step):
+    return load_file(run / "checkpoints" / f"{step:08d}" / "training.safetensors")
+
+
+def start(tmp_path, name, steps, *launcher, **more):
+    words = {"dataset": "digits", "steps": steps, "runs_dir": tmp_path / "runs", "cache_dir": tmp_path / "prepared", "device": "cpu", "name": name, "overrides": SMALL} | more
+    command = [*(launcher or ("fpa_train",)), *(str(w) for n, v in words.items() for w in (f"--{n}", v))]
+    command[0] = Path(sys.executable).with_name(command[0])
+    result = subprocess.run(command, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stderr[-3000:]
+    return tmp_path / "runs" / "digits" / "fpa" / name, result.stdout
+
+
+def relative(a, b):
+    return float((a - b).norm() / b.norm().clamp(min=1e-12))
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """The first step, and twenty steps, of one process."""
+    tmp_path = tmp_path_factory.mktemp("alone")
+    return start(tmp_path, "one", 1)[0], start(tmp_path, "twenty", 20)[0]
+
+
+LAUNCH = ("accelerate", "launch", "--cpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0", "-m", "fpa_nb.training")
+
+
+def test_accelerate_launch(alone, tmp_path):
+    one, _ = start(tmp_path, "one", 1, *LAUNCH)
+    for part in ("discriminator_optimiser", "generator_optimiser"):  # after one step, Adam's first moment is half the gradient
+        for key, gradient in tensors(alone[0], 1).items():
+            if key.startswith(part) and key.endswith("exp_avg"):
+                assert relative(tensors(one, 1)[key], gradient) < 1e-5, key
+    twenty, said = start(tmp_path, "twenty", 20, *LAUNCH)
+    for key, weight in tensors(alone[1], 20).items():
+        if key.startswith(("generator/", "discriminator/")):
+            assert relative(tensors(twenty, 20)[key], weight) < 1e-4, key
+    assert said.count("steps 0 -> 20") == 1 and said.count("done: ") == 1  # one process speaks
+    run = Run(twenty, None)
+    assert run.record["processes"] == 2 and recipe_from_dict(run.record["recipe"]).batch_size == 16
+    for row, expected in zip(run.metrics, Run(alone[1], None).metrics, strict=True):
+        assert row.keys() == expected.keys() and all(abs(row[k] - expected[k]) < 1e-3 * max(1, abs(expected[k])) for k in row if k != "seconds")
+
+
+def test_notebook_launcher(alone, papermill, tmp_path):
+    result, _ = papermill(steps=20, num_processes=2, device="cpu", overrides=SMALL, name="twenty")
+    assert result.returncode == 0, result.stderr
+    for key, weight in tensors(alone[1], 20).items():
+        if key.startswith(("generator/", "discriminator/")):
+            assert relative(tensors(tmp_path / "runs" / "digits" / "fpa" / "twenty", 20)[key], weight) < 1e-4, key
+
+
+def test_tensorboard(tmp_path):
+    pytest.importorskip("tensorboard", reason="tensorboard is not installed")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run, _ = start(tmp_path, "tracked", 10, trackers="tensorboard")
+    events = EventAccumulator(str(run / "tensorboard" / "fpa_nb"))
+    events.Reload()
+    rows = {row["step"]: row["d_loss"] for row in Run(run, None).metrics if "d_loss" in row}
+    assert {e.step: e.value for e in events.Scalars("d_loss")} == pytest.approx(rows, rel=1e-4)
+
+
+def test_wrong_number_of_processes(tmp_path):
+    command = [Path(sys.executable).with_name("fpa_train"), "--num_processes", "3", "--runs_dir", tmp_path, "--cache_dir", tmp_path]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 2 and "divides the batch of 64, not 3" in result.stderr.splitlines()[-1]

@@ -60,7 +60,7 @@ def _retouch_controls(size: int, steps: int | None) -> dict[str, widgets.Widget]
         "save": button("Save", "save the last edit", "save"), "load": button("Load", "load an edit and apply it", "folder-open"),
     }  # fmt: skip
 
-# %% ../nbs/10a_retouch.ipynb #28bbd4aa
+# %% ../nbs/10a_retouch.ipynb #90a1e022
 class Retouch(widgets.VBox):
     """Rewrite a generator by copy and paste. `model` follows the edits, `original` is a copy that does not, `edits` is the stack."""
 
@@ -69,7 +69,7 @@ class Retouch(widgets.VBox):
         model: nn.Module,  # a generator, in eval mode; it is edited in place
         layer: str | None = None,  # the layer to write into; None: that of LAYERS
         samples: int = 1024,  # pictures over which the layer's keys are gathered
-        size: int = 192,  # width of a large picture, pixels (about)
+        size: int = 240,  # width of a large picture, pixels (about)
     ):
         """Raises `ValueError` if the layer cannot be edited, or none is named for a model that is not in LAYERS."""
         if layer is None and type(model) not in LAYERS:
@@ -82,7 +82,7 @@ class Retouch(widgets.VBox):
         self.image_size = sample(model, self.pool[:1]).shape[-1]
         self.scale, self.small = max(1, round(size / self.image_size)), max(1, 56 // self.image_size)
         self.controls = c = _retouch_controls(self.image_size, self.pool_keys.shape[1] if self.linear else None)
-        self.pictures = {name: widgets.Image(format="png").add_class(f"retouch-{name}") for name in ("copy", "paste", "alike_before", "alike_after", "rest_before", "rest_after")}
+        self.pictures = {name: widgets.Image(format="png", layout=widgets.Layout(align_self="flex-start")).add_class(f"retouch-{name}") for name in ("copy", "paste", "alike_before", "alike_after", "rest_before", "rest_after")}
         self.contexts = [(widgets.Image(format="png"), widgets.Checkbox(indent=False, layout=widgets.Layout(width="20px")).add_class("retouch-context")) for _ in range(2 * SHOWN)]
         self.notes = {name: widgets.HTML() for name in ("status", "alike", "rest")}
         super().__init__(self._arrange())

@@ -66,12 +66,12 @@ def test_copy_paste_apply_undo(lab):
         page.wait_for_function("() => !document.querySelector('.retouch-context input:checked')")
         ticks = page.locator(".retouch-context input")
         assert ticks.count() == 28
-        for i in range(5):
+        for i in range(10):
             ticks.nth(i).check()
         unedited = shown.look()
 
         button("Apply").click()
-        widget.get_by_text("edit 1: rank 1, from 6 pictures").wait_for()
+        widget.get_by_text("edit 1: rank 1, from 11 pictures").wait_for()
         edited = shown.look()
         assert edited["alike_before"] != edited["alike_after"] and edited["rest_before"] != edited["rest_after"]
         page.wait_for_timeout(500)

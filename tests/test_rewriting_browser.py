@@ -1,0 +1,92 @@
+"""The retouch widget in a real JupyterLab and a real Chromium: copy, paste, apply, undo."""
+
+import pytest
+
+from lab import screenshot
+
+pytestmark = pytest.mark.browser
+
+NAMES = ("copy", "paste", "alike_before", "alike_after", "rest_before", "rest_after")
+READ = """async names => Promise.all(names.map(async name =>
+    [...new Uint8Array(await (await fetch(document.querySelector(`.retouch-${name}`).src)).arrayBuffer())].join()))"""
+
+
+class Shown:
+    """The pictures that the widget shows: their bytes, and which of them changed since one looked last."""
+
+    def __init__(self, page):
+        self.page = page
+        self.seen = self.look()
+
+    def look(self):
+        return dict(zip(NAMES, self.page.evaluate(READ, NAMES), strict=True))
+
+    def changed(self, *expected):
+        """Wait until just the expected pictures have changed, and keep them."""
+        for _ in range(150):
+            now = self.look()
+            found = {name for name in NAMES if now[name] != self.seen[name]}
+            if found == set(expected):
+                break
+            self.page.wait_for_timeout(200)
+        assert found == set(expected)
+        self.seen = now
+        return now
+
+
+def drag(page, handle, track, fraction):
+    """Drag a slider's knob to a fraction of its way, as a hand would."""
+    handle.scroll_into_view_if_needed()
+    knob, way = handle.bounding_box(), track.bounding_box()
+    y = knob["y"] + knob["height"] / 2
+    page.mouse.move(knob["x"] + knob["width"] / 2, y)
+    page.mouse.down()
+    page.mouse.move(way["x"] + way["width"] * fraction, y, steps=8)
+    page.mouse.up()
+
+
+def test_copy_paste_apply_undo(lab):
+    with lab.open("10a_retouch.ipynb", width=1400, height=1250) as page:
+        widget = page.locator(".jp-OutputArea-output .widget-vbox").first
+        widget.scroll_into_view_if_needed()
+        page.wait_for_function("() => [...document.querySelectorAll('.retouch-copy, .retouch-rest_after')].every(image => image.naturalWidth > 0)")
+        slider = lambda label: widget.locator(".widget-slider").filter(has=page.get_by_text(label, exact=True))
+        button = lambda label: widget.locator("button", has_text=label)
+        shown = Shown(page)
+        assert shown.seen["alike_before"] == shown.seen["alike_after"] and shown.seen["rest_before"] == shown.seen["rest_after"]
+
+        rows = slider("rows")  # copy: one row more; the piece that is pasted grows with it
+        drag(page, rows.locator(".noUi-handle-upper"), rows.locator(".noUi-base"), 9 / 15)
+        shown.changed("copy", "paste")
+        row = slider("row")  # paste: a row higher, without another copy
+        drag(page, row.locator(".noUi-handle"), row.locator(".noUi-base"), 6 / 15)
+        shown.changed("paste")
+
+        button("Untick").click()
+        page.wait_for_function("() => !document.querySelector('.retouch-context input:checked')")
+        ticks = page.locator(".retouch-context input")
+        assert ticks.count() == 28
+        for i in range(10):
+            ticks.nth(i).check()
+        unedited = shown.look()
+
+        button("Apply").click()
+        widget.get_by_text("edit 1: rank 1, from 11 pictures").wait_for()
+        edited = shown.look()
+        assert edited["alike_before"] != edited["alike_after"] and edited["rest_before"] != edited["rest_after"]
+        page.wait_for_timeout(500)
+        screenshot(widget, "rewriting.png")
+
+        button("Apply").click()  # the same rule once more, on top
+        widget.get_by_text("edit 2: rank 1").wait_for()
+        button("Undo").click()
+        widget.get_by_text("taken back; 1 left").wait_for()
+        shown.seen = edited
+        shown.changed()
+        button("Undo").click()
+        widget.get_by_text("taken back; 0 left").wait_for()
+        shown.seen = unedited
+        shown.changed()
+        button("Undo").click()
+        widget.get_by_text("there is no edit to undo").wait_for()
+        assert page.errors == []

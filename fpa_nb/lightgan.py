@@ -45,7 +45,7 @@ class DiscriminatorConfig:
 
 IMAGE_SIZES = [16, 32, 64, 128, 256, 512, 1024]
 
-# %% ../nbs/03_lightgan.ipynb #305570fd
+# %% ../nbs/03_lightgan.ipynb #9c3ac445
 class Attention(nn.Module):
     """Linear attention over the whole map beside softmax attention over 3 x 3 neighbourhoods."""
 
@@ -63,15 +63,16 @@ class Attention(nn.Module):
 
     def linear(self, x: Tensor) -> Tensor:  # (batch, channels, height, width) -> (batch, heads * head_dim, height, width)
         q, k, v = (t.flatten(2).unflatten(1, (self.heads, -1)) for t in (self.linear_q(x), *self.linear_kv(x).chunk(2, 1)))
-        memory = v @ k.softmax(-1).mT  # (batch, heads, head_dim, head_dim)
-        return (memory @ (q.softmax(-2) * self.scale)).flatten(1, 2).unflatten(2, x.shape[2:])
+        memory = v @ k.softmax(-1).mT * self.scale  # (batch, heads, head_dim, head_dim)
+        return (memory @ q.softmax(-2)).flatten(1, 2).unflatten(2, x.shape[2:])
 
     def local(self, x: Tensor) -> Tensor:  # (batch, channels, height, width) -> (batch, heads * head_dim, height, width)
         x = x.contiguous(memory_format=torch.channels_last)  # as local_attention likes it best
         return local_attention(self.local_q(x) * self.scale, *self.local_kv(x).chunk(2, 1), self.heads)
 
     def forward(self, x: Tensor) -> Tensor:  # (batch, channels, height, width), in and out
-        return self.out(torch.cat([F.gelu(self.linear(x)), self.local(x)], 1))
+        of_linear, of_local = self.out.weight.split(self.out.in_channels // 2, 1)  # one convolution of both halves, without copying them together
+        return F.conv2d(F.gelu(self.linear(x)), of_linear) + F.conv2d(self.local(x), of_local, self.out.bias)
 
 # %% ../nbs/03_lightgan.ipynb #f73f1226
 class ResidualAttention(nn.Module):

@@ -7,7 +7,7 @@ __all__ = ['IMAGE_SIZES', 'DiscriminatorConfig', 'Attention', 'ResidualAttention
            'Judgement', 'Discriminator', 'MainHead', 'SmallHead', 'LightGeneratorConfig', 'Noise', 'Double',
            'Excitation', 'LightGenerator']
 
-# %% ../nbs/03_lightgan.ipynb #f0fcb37c
+# %% ../nbs/03_lightgan.ipynb #0e0c1d9a
 from dataclasses import field
 from typing import Literal, NamedTuple
 
@@ -17,6 +17,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .fast_layers import doubled_convolution, local_attention
 from .painter import Pretrained
 from .refiner import ChannelNorm
 
@@ -44,7 +45,7 @@ class DiscriminatorConfig:
 
 IMAGE_SIZES = [16, 32, 64, 128, 256, 512, 1024]
 
-# %% ../nbs/03_lightgan.ipynb #825a3fff
+# %% ../nbs/03_lightgan.ipynb #9c3ac445
 class Attention(nn.Module):
     """Linear attention over the whole map beside softmax attention over 3 x 3 neighbourhoods."""
 
@@ -60,23 +61,18 @@ class Attention(nn.Module):
         self.local_kv = nn.Conv2d(channels, 2 * inner, 1, bias=False)
         self.out = nn.Conv2d(2 * inner, channels, 1)
 
-    def linear(self, x: Tensor) -> Tensor:  # (batch, channels, height, width) -> (batch, heads * head_dim, height * width)
-        q, k, v = (self._per_head(t) for t in (self.linear_q(x), *self.linear_kv(x).chunk(2, 1)))
-        memory = v @ k.softmax(-1).mT  # (batch, heads, head_dim, head_dim)
-        return (memory @ (q.softmax(-2) * self.scale)).flatten(1, 2)
+    def linear(self, x: Tensor) -> Tensor:  # (batch, channels, height, width) -> (batch, heads * head_dim, height, width)
+        q, k, v = (t.flatten(2).unflatten(1, (self.heads, -1)) for t in (self.linear_q(x), *self.linear_kv(x).chunk(2, 1)))
+        memory = v @ k.softmax(-1).mT * self.scale  # (batch, heads, head_dim, head_dim)
+        return (memory @ q.softmax(-2)).flatten(1, 2).unflatten(2, x.shape[2:])
 
-    def local(self, x: Tensor) -> Tensor:  # (batch, channels, height, width) -> (batch, heads * head_dim, height * width)
-        q = self._per_head(self.local_q(x)) * self.scale
-        k, v = (self._per_head(F.unfold(t, 3, padding=1), (-1, 9)) for t in self.local_kv(x).chunk(2, 1))  # (batch, heads, head_dim, 9, positions)
-        weights = torch.einsum("bhdn,bhdjn->bhjn", q, k).softmax(-2)
-        return torch.einsum("bhjn,bhdjn->bhdn", weights, v).flatten(1, 2)
-
-    def _per_head(self, x: Tensor, sizes: tuple = (-1,)) -> Tensor:
-        return x.flatten(2).unflatten(1, (self.heads, *sizes))
+    def local(self, x: Tensor) -> Tensor:  # (batch, channels, height, width) -> (batch, heads * head_dim, height, width)
+        x = x.contiguous(memory_format=torch.channels_last)  # as local_attention likes it best
+        return local_attention(self.local_q(x) * self.scale, *self.local_kv(x).chunk(2, 1), self.heads)
 
     def forward(self, x: Tensor) -> Tensor:  # (batch, channels, height, width), in and out
-        mixed = torch.cat([F.gelu(self.linear(x)), self.local(x)], 1)
-        return self.out(mixed.unflatten(2, x.shape[2:]))
+        of_linear, of_local = self.out.weight.split(self.out.in_channels // 2, 1)  # one convolution of both halves, without copying them together
+        return F.conv2d(F.gelu(self.linear(x)), of_linear) + F.conv2d(self.local(x), of_local, self.out.bias)
 
 # %% ../nbs/03_lightgan.ipynb #f73f1226
 class ResidualAttention(nn.Module):
@@ -122,7 +118,7 @@ def leaky(x: Tensor) -> Tensor:
     """The leaky ReLU of this network: slope 0.1."""
     return F.leaky_relu(x, 0.1)
 
-# %% ../nbs/03_lightgan.ipynb #ee80d008
+# %% ../nbs/03_lightgan.ipynb #f3f401b9
 class Decoder(nn.Module):
     """A small decoder that doubles a feature map `upsamples` times and ends in an image."""
 
@@ -134,7 +130,7 @@ class Decoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:  # (batch, features, h, w) -> (batch, channels, h * 2^upsamples, w * 2^upsamples)
         for layer in self.layers:
-            x = F.glu(layer(F.interpolate(x, scale_factor=2)), dim=1)
+            x = F.glu(doubled_convolution(x, layer.weight, layer.bias), dim=1)
         return x
 
 # %% ../nbs/03_lightgan.ipynb #22f91d2a

@@ -82,34 +82,43 @@ def delta_rule_loop(
         canvases.append(W)
     return torch.stack(canvases, -3)
 
-# %% ../nbs/00_rules.ipynb #489d03f8
+# %% ../nbs/00_rules.ipynb #04709915
 def delta_rule(
     keys: Tensor,  # (..., steps, width), one key a step
     values: Tensor,  # (..., steps, height), one value a step
     betas: Tensor,  # (..., steps, 1) or (..., steps, height), learning rates, usually in [0, 1]
     initial: Tensor | None = None,  # (..., height, width), the canvas before the first step; None: zeros
     plain_first: bool = False,  # write the first step without its beta, as the official code does on an empty canvas
+    block: int | None = None,  # steps solved at once, at least 1; None: 64, and 16 with a learning rate for every row
 ) -> Writes:
     """
     Write `values` at `keys`, one rank a step, correcting what each key already holds (the paper's delta rule), in closed form.
 
-    Equals `delta_rule_loop`, by one triangular solve over the steps instead of a loop. Raises `ValueError` if the shapes
-    do not fit, or if a plain first step is asked for on a canvas that is not empty.
+    Equals `delta_rule_loop`, by one triangular solve a block of steps instead of a loop over steps; the block changes time and memory
+    only. Raises `ValueError` if the shapes do not fit, if a plain first step is asked for on a canvas that is not empty, or for a block below 1.
     """
     _check(keys, values, betas, initial)
+    block = (64 if betas.shape[-1] == 1 else 16) if block is None else block
+    if block < 1:
+        raise ValueError(f"block must be at least 1 step, not {block}")
     if plain_first:
         if initial is not None:
             raise ValueError("plain_first needs an empty canvas: leave out initial")
         betas = torch.cat([torch.ones_like(betas[..., :1, :]), betas[..., 1:, :]], -2)
-    held = 0 if initial is None else keys @ initial.mT
-    overlaps = (keys @ keys.mT).tril(-1)
-    targets = betas * (values - held)
+    parts = []
+    for k, v, beta in zip(keys.split(block, -2), values.split(block, -2), betas.split(block, -2)):
+        canvas = parts[-1].canvas if parts else initial
+        parts.append(Writes(_errors(k, v if canvas is None else v - k @ canvas.mT, beta), k, canvas))
+    return Writes(torch.cat([part.written for part in parts], -2), keys, initial)
+
+
+def _errors(keys: Tensor, wanted: Tensor, betas: Tensor) -> Tensor:
+    """What each step of one block writes, (..., steps, height), when the canvas before the block leaves `wanted` to be written."""
+    overlaps, targets = (keys @ keys.mT).tril(-1), betas * wanted
     if betas.shape[-1] == 1:
-        errors = torch.linalg.solve_triangular(betas * overlaps, targets, upper=False, unitriangular=True)
-    else:  # one system a row of the canvas
-        systems = betas.mT.unsqueeze(-1) * overlaps.unsqueeze(-3)
-        errors = torch.linalg.solve_triangular(systems, targets.mT.unsqueeze(-1), upper=False, unitriangular=True).squeeze(-1).mT
-    return Writes(errors, keys, initial)
+        return torch.linalg.solve_triangular(betas * overlaps, targets, upper=False, unitriangular=True)
+    systems = betas.mT.unsqueeze(-1) * overlaps.unsqueeze(-3)  # (..., height, steps, steps), one system a row of the canvas
+    return torch.linalg.solve_triangular(systems, targets.mT.unsqueeze(-1), upper=False, unitriangular=True).squeeze(-1).mT
 
 # %% ../nbs/00_rules.ipynb #3c33cf98
 def oja_rule(

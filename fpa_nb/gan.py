@@ -196,7 +196,7 @@ def update_ema(
         else:
             followed_by.load_state_dict(followed.state_dict())
 
-# %% ../nbs/05_gan.ipynb #ea66404d
+# %% ../nbs/05_gan.ipynb #b550be75
 class Gan:
     """Painter, discriminator and all that training them needs to remember."""
 
@@ -235,13 +235,13 @@ class Gan:
         """The images that the discriminator judges; some generators show more than their final ones."""
         return getattr(self.generator, "training_images", self.generator)(latents)
 
-    def _autocast(self, images: Tensor, twice: bool = False) -> torch.autocast:
-        return torch.autocast(images.device.type, torch.bfloat16, enabled=self.config.precision == "bf16" and not twice)
+    def _autocast(self, images: Tensor, with_penalty: bool = False) -> torch.autocast:
+        return torch.autocast(images.device.type, torch.bfloat16, enabled=self.config.precision == "bf16" and not with_penalty)
 
-    def _judge(self, images: Tensor, twice: bool = False) -> Judgement:
-        """What the discriminator says; a pass that is differentiated twice is made in float32."""
-        with self._autocast(images, twice):
-            judgement = self.discriminator(images)
+    def _judge(self, images: Tensor, with_penalty: bool = False) -> Judgement:
+        """What the discriminator says; in a step with penalty in float32, and keeping less in memory."""
+        with self._autocast(images, with_penalty):
+            judgement = self.discriminator(images, recompute=with_penalty)
         return judgement._replace(heads=tuple(head.float() for head in judgement.heads))
 
     def _augment(self, images: Tensor) -> Tensor:
@@ -256,16 +256,18 @@ class Gan:
                     fake = self._augment(self._paint(draw(len(real))))
                 real = real.detach().requires_grad_(with_penalty)
                 shown = self._augment(real)
-                of_fake, of_real = self._judge(fake), self._judge(shown, twice=with_penalty)
+                of_fake, of_real = self._judge(fake, with_penalty), self._judge(shown, with_penalty)
                 losses = [LOSSES[self.config.loss](r, f) for r, f in zip(of_real.heads, of_fake.heads)]
-                with self._autocast(shown, twice=with_penalty):
+                with self._autocast(shown, with_penalty):
                     auxiliary = self.discriminator.reconstruction_loss(shown, of_real)
-                total, penalty = sum(losses) + auxiliary, torch.zeros_like(auxiliary)
+                slopes = torch.autograd.grad(sum(losses) / len(batches), [*of_real.heads, *of_fake.heads])  # of the loss, in the verdicts
+                torch.autograd.backward(of_fake.heads, slopes[len(losses) :])  # first the painted images: their memory is free before the penalty needs some
+                others, penalty = auxiliary, torch.zeros_like(auxiliary)
                 if with_penalty:
                     penalty = gradient_penalty(real, of_real, self.config.penalty_weight)
-                    total = total if penalty.isnan() else total + penalty  # as officially, a penalty that is NaN is left out
-                (total / len(batches)).backward()
-                logs.append(torch.stack([losses[0], auxiliary, penalty, total]).detach())
+                    others = others if penalty.isnan() else others + penalty  # as officially, a penalty that is NaN is left out
+                torch.autograd.backward([*of_real.heads, others / len(batches)], [*slopes[: len(losses)], None])
+                logs.append(torch.stack([losses[0], auxiliary, penalty, sum(losses) + others]).detach())
             self.average_gradients(self.discriminator.parameters())
         return dict(zip(("d_loss", "auxiliary", "penalty", "d_total"), torch.stack(logs).mean(0)))
 

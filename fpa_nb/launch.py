@@ -60,7 +60,7 @@ def _flat(recipe: Recipe) -> dict:
 def _short(value) -> str:
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
 
-# %% ../nbs/08a_launch.ipynb #07808d94
+# %% ../nbs/08a_launch.ipynb #e42b850b
 @dataclass(frozen=True)
 class Job:
     """A run and all that training it takes."""
@@ -102,6 +102,7 @@ def make_job(recipe: Recipe, where: Where = Where()) -> Job:
 
 def _one_of_several(recipe: Recipe, where: Where) -> None:
     AcceleratorState._reset_state(reset_partial_state=True)  # what the notebook's process knew of itself does not hold here
+    torch.set_num_threads(max(1, torch.get_num_threads() // where.num_processes))  # on a CPU the processes share its cores
     make_job(recipe, where).train()
     Processes.leave()
 

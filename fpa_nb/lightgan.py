@@ -7,7 +7,7 @@ __all__ = ['IMAGE_SIZES', 'DiscriminatorConfig', 'Attention', 'ResidualAttention
            'Judgement', 'Discriminator', 'MainHead', 'SmallHead', 'LightGeneratorConfig', 'Noise', 'Double',
            'Excitation', 'LightGenerator']
 
-# %% ../nbs/03_lightgan.ipynb #0e0c1d9a
+# %% ../nbs/03_lightgan.ipynb #75b212d1
 from dataclasses import field
 from typing import Literal, NamedTuple
 
@@ -16,6 +16,7 @@ from pydantic import ConfigDict, NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from .fast_layers import doubled_convolution, local_attention
 from .painter import Pretrained
@@ -74,7 +75,7 @@ class Attention(nn.Module):
         of_linear, of_local = self.out.weight.split(self.out.in_channels // 2, 1)  # one convolution of both halves, without copying them together
         return F.conv2d(F.gelu(self.linear(x)), of_linear) + F.conv2d(self.local(x), of_local, self.out.bias)
 
-# %% ../nbs/03_lightgan.ipynb #f73f1226
+# %% ../nbs/03_lightgan.ipynb #a977e17e
 class ResidualAttention(nn.Module):
     """x + attention(norm(x))."""
 
@@ -82,7 +83,9 @@ class ResidualAttention(nn.Module):
         super().__init__()
         self.norm, self.attention = ChannelNorm(channels), Attention(channels, heads, head_dim)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, recompute: bool = False) -> Tensor:
+        if recompute:
+            return checkpoint(self, x, use_reentrant=False, preserve_rng_state=False)
         return x + self.attention(self.norm(x))
 
 # %% ../nbs/03_lightgan.ipynb #dba8e7ef
@@ -133,7 +136,7 @@ class Decoder(nn.Module):
             x = F.glu(doubled_convolution(x, layer.weight, layer.bias), dim=1)
         return x
 
-# %% ../nbs/03_lightgan.ipynb #22f91d2a
+# %% ../nbs/03_lightgan.ipynb #40bb1efb
 class Judgement(NamedTuple):
     """What a discriminator says of a batch of images."""
 
@@ -172,6 +175,7 @@ class Discriminator(nn.Module):
     def forward(
         self,
         images: Tensor,  # (batch, channels, size, size), real ones in [0, 1]
+        recompute: bool = False,  # compute attention again for the gradients instead of keeping it: less memory, more time
     ) -> Judgement:
         """Judge images. A low output means real."""
         x = images
@@ -180,12 +184,12 @@ class Discriminator(nn.Module):
         maps = []
         for i, halve in enumerate(self.halvings):
             if str(i) in self.attentions:
-                x = self.attentions[str(i)](x)
+                x = self.attentions[str(i)](x, recompute)
             x = halve(x)
             maps.append(x)
         heads = [self.head(x)]
         if self.small_head is not None:
-            heads.append(self.small_head(images))
+            heads.append(self.small_head(images, recompute))
         return Judgement(tuple(heads), tuple(maps))
 
     def reconstruction_loss(
@@ -212,7 +216,7 @@ def _quadrant(x: Tensor, corner: int) -> Tensor:
     top, left = divmod(corner, 2)
     return x.chunk(2, 2)[top].chunk(2, 3)[left]
 
-# %% ../nbs/03_lightgan.ipynb #f49d72f7
+# %% ../nbs/03_lightgan.ipynb #67e51d4a
 class MainHead(nn.Module):
     """The main head, on the 8 x 8 features: one verdict, or 5 x 5 of them."""
 
@@ -237,9 +241,9 @@ class SmallHead(nn.Module):
         self.attention16 = ResidualAttention(32, **attention)
         self.out = nn.Conv2d(32, 1, 4)
 
-    def forward(self, images: Tensor) -> Tensor:  # (batch, channels, size, size) -> (batch, 1)
+    def forward(self, images: Tensor, recompute: bool = False) -> Tensor:  # (batch, channels, size, size) -> (batch, 1)
         x = self.enter(F.interpolate(images, size=(32, 32)))
-        x = self.attention16(self.halve(self.attention32(x)))
+        x = self.attention16(self.halve(self.attention32(x, recompute)), recompute)
         return self.out(F.adaptive_avg_pool2d(x, 4)).flatten(1)
 
 # %% ../nbs/03_lightgan.ipynb #7e2281bb

@@ -1,4 +1,4 @@
-"""Build the documentation from the notebooks, without network: python .ci/docs.py [FOLDER]   (needs pip install -e '.[docs]')
+"""Build the documentation from the notebooks, without network: python .ci/docs.py [FOLDER]   (needs pip install -e '.[dev]')
 
 Every notebook becomes a page as it stands, pictures included, but for hidden cells and directives; every module gets a page of its public names. Equations become
 MathML, which browsers draw by themselves, so that no page asks the network for anything.

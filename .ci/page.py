@@ -1,6 +1,7 @@
 """Make an executed notebook fit to be committed: python .ci/page.py reports/digits.ipynb [RUN_FOLDER]
 
-Drops widget state, progress bars, warnings and papermill's notes from the page, and copies the run's figures to a folder beside it.
+Drops widget state, progress bars, warnings and papermill's notes from the page, and copies the run's figures, and the averaged model of its last checkpoint
+under the model's name, to a folder beside it.
 """
 
 import shutil
@@ -23,4 +24,10 @@ for cell in notebook.cells:
                 output.execution_count = None
 nbformat.write(notebook, page)
 if len(sys.argv) > 2:
-    shutil.copytree(Path(sys.argv[2]) / "figures", page.with_suffix(""), dirs_exist_ok=True)
+    run, beside = Path(sys.argv[2]), page.with_suffix("")
+    shutil.copytree(run / "figures", beside, dirs_exist_ok=True)
+    model = beside / run.parent.name
+    model.mkdir(exist_ok=True)
+    for name in ("config.json", "model.safetensors"):
+        shutil.copy(max((run / "checkpoints").glob("[0-9]*")) / name, model / name)
+        (model / name).chmod(0o644)

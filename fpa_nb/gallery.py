@@ -177,7 +177,7 @@ def show_spectrum(
     plt.close(fig)
     return fig
 
-# %% ../nbs/09_gallery.ipynb #078b78e4
+# %% ../nbs/09_gallery.ipynb #45f443d5
 def between(
     fraction: float | Tensor,  # 0: the first, 1: the second
     first: Tensor,  # (batch, latent_dim)
@@ -187,11 +187,7 @@ def between(
     """Latents between two. Raises `ValueError` for an unknown path."""
     if path not in ("spherical", "linear"):
         raise ValueError(f"unknown path {path!r}; known: spherical, linear")
-    straight = (1 - fraction) * first + fraction * second
-    if path == "linear":
-        return straight
-    cosine = nn.functional.cosine_similarity(first, second).unsqueeze(1)
-    return torch.where(cosine.abs() < 1 - 1e-6, slerp(fraction, first, second), straight)
+    return slerp(fraction, first, second) if path == "spherical" else (1 - fraction) * first + fraction * second
 
 
 def walk(

@@ -318,13 +318,14 @@ def show_steps(
     plt.close(fig)
     return fig
 
-# %% ../nbs/01_painter.ipynb #f31ce9a2
+# %% ../nbs/01_painter.ipynb #c1a24208
 def slerp(
     fraction: float | Tensor,  # 0: the first, 1: the second
     first: Tensor,  # (batch, latent_dim)
     second: Tensor,  # (batch, latent_dim)
 ) -> Tensor:
-    """Spherical interpolation between latents."""
-    cosine = (first / first.norm(dim=1, keepdim=True) * second / second.norm(dim=1, keepdim=True)).sum(1, keepdim=True)
+    """Spherical interpolation between latents; along the straight line where both point the same way."""
+    cosine = nn.functional.cosine_similarity(first, second).unsqueeze(1)
     angle = cosine.acos()
-    return (((1 - fraction) * angle).sin() * first + (fraction * angle).sin() * second) / angle.sin()
+    arc = (((1 - fraction) * angle).sin() * first + (fraction * angle).sin() * second) / angle.sin()
+    return torch.where(cosine.abs() < 1 - 1e-6, arc, (1 - fraction) * first + fraction * second)

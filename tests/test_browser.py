@@ -1,6 +1,8 @@
 """The interactive chapters in a real JupyterLab, and the pages without a kernel from file://, all in a real Chromium."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -135,4 +137,37 @@ def test_page_without_a_kernel(browser, tmp_path):
     page.get_by_role("button", name="play").wait_for()  # it has stopped
     assert look() == last
     assert errors == [] and {r for r in requests if not r.startswith("data:")} == {path.as_uri()}
+    page.close()
+
+
+def test_report_page(browser):
+    path = ROOT / "reports" / "index.html"
+    page = browser.new_page(viewport={"width": 1100, "height": 1400})
+    errors, requests = watch(page)
+    page.goto(path.as_uri())
+    assert page.locator("h1").inner_text() == "Results" and page.locator("table").count() > 1
+    assert all(page.locator("figure img").evaluate_all("images => images.map(i => i.naturalWidth > 0)"))
+    steps = page.frame_locator("iframe")
+    before = steps.locator(".film").first.screenshot()
+    steps.get_by_role("slider").fill("3")
+    assert steps.locator("output").inner_text() == "step 3 of 16" and steps.locator(".film").first.screenshot() != before
+    steps.get_by_role("slider").fill("12")
+    screenshot(page, "report.png", full_page=True)
+    assert errors == [] and {r for r in requests if not r.startswith("data:")} <= {path.as_uri(), "about:srcdoc"}
+    page.close()
+
+
+def test_documentation(browser, tmp_path):
+    pytest.importorskip("myst_nb", reason="the packages of the documentation are not installed: pip install -e '.[dev]'")
+    built = subprocess.run([sys.executable, ROOT / ".ci" / "docs.py", tmp_path], capture_output=True, text=True, timeout=300)
+    assert built.returncode == 0 and ", 0 warnings" in built.stdout, built.stdout + built.stderr
+    page = browser.new_page()
+    errors, requests = watch(page)
+    page.goto((tmp_path / "index.html").as_uri())
+    page.get_by_role("link", name="Programming rules", exact=True).first.click()
+    page.wait_for_load_state()
+    assert page.title().startswith("Programming rules") and page.locator("math").count() > 10 and page.locator(".cell_output img").count() > 2
+    page.goto((tmp_path / "api_rules.html").as_uri())
+    assert "one key a step" in page.locator("#fpa_nb\\.rules\\.delta_rule + dd").inner_text()
+    assert errors == [] and all(r.startswith(("file:", "data:")) for r in requests)
     page.close()

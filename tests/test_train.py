@@ -110,6 +110,7 @@ BAD = {
 def test_bad_input_is_one_clear_error(parameters, message, tmp_path):
     """The notebook's parameters cell and the cell that checks them, without a kernel."""
     cells = [c for c in nbformat.read(ROOT / "nbs" / "train.ipynb", as_version=4).cells if c.cell_type == "code"]
+    cells = cells[[c.metadata.get("tags") for c in cells].index(["parameters"]) :]
     variables = {}
     exec(cells[0].source, variables)
     variables |= {"steps": 2, "runs_dir": tmp_path / "runs", "cache_dir": tmp_path / "prepared"} | parameters

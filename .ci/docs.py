@@ -28,6 +28,7 @@ html_theme = "sphinx_book_theme"
 html_title = "fpa_nb"
 html_math_renderer = "mathml"
 html_theme_options = {{"home_page_in_toc": True, "use_download_button": False, "use_fullscreen_button": False}}
+html_context = {{"default_mode": "auto"}}
 nb_execution_mode = "off"
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence"]
 myst_heading_anchors = 3

@@ -219,7 +219,7 @@ def build_tables(
         tables["(d) Speed of training and of evaluation"] = speed.rename(columns={"seconds_per_step": "seconds a training step, scores and samples included", "images_per_second": "images a second, painted and scored"}).set_index("dataset")
     return tables
 
-# %% ../nbs/11_reports.ipynb #b7d04105
+# %% ../nbs/11_reports.ipynb #a73a728c
 def _picture(figure: Figure | Path, title: str) -> str:
     if isinstance(figure, Path):
         content = figure.read_bytes()
@@ -277,10 +277,13 @@ def write_reports(
     runs_dir: str | Path = "reports/runs",
     folder: str | Path = "reports",  # where tables and page are written
     published: str | Path = "reports/published.csv",
+    benchmark: str | Path = "reports/benchmark.csv",  # results of nbs/benchmark.ipynb, if there are any
 ) -> dict[str, pd.DataFrame]:
     """Build all tables from the records and write them, with the page `index.html`. Returns the tables."""
     rows, folder = read_records(runs_dir), from_root(folder)
     tables = build_tables(rows, read_published(published))
+    if from_root(benchmark).exists():
+        tables["(d) Speed as ratios, measured side by side"] = pd.read_csv(from_root(benchmark), dtype=str, keep_default_na=False).set_index("what")
     (folder / "tables").mkdir(parents=True, exist_ok=True)
     note = "In parentheses: samples, training steps and seeds behind a number. *: measured under other settings than the paper's (FID, 50 000 samples, 450 000 training steps, 64 x 64 images); tables/evaluations.csv says which."
     write_text(folder / "tables.md", "# Results\n\n" + "\n\n".join(f"## {title}\n\n{table.to_markdown()}" for title, table in tables.items()) + f"\n\n{note}\n")

@@ -152,7 +152,7 @@ def _own_line(error: str, job: Job) -> str:
     lines = [line.strip().removeprefix("RuntimeError: ") for line in error.strip().splitlines()]
     return next((line for line in reversed(lines) if line.startswith(f"{job.title}:")), f"{job.title}: {lines[-1] if lines else 'no message'}")
 
-# %% ../nbs/12_reproduce.ipynb #a76439cf
+# %% ../nbs/12_reproduce.ipynb #1ff7e917
 def measured_speeds(runs_dir: str) -> dict[tuple[str, str], float]:
     """Seconds a training step, by dataset and model, from the records of runs."""
     speeds = {}
@@ -208,7 +208,7 @@ def main(arguments: list[str] | None = None) -> int:
     failures = reproduce(jobs, given.jobs, given.executor, slurm)
     from fpa_nb.reports import write_reports  # late: it draws, and a dry run need not wait for that
 
-    write_reports(given.runs_dir, given.reports_dir, from_root(given.reports_dir) / "published.csv")
+    write_reports(given.runs_dir, given.reports_dir, *(from_root(given.reports_dir) / name for name in ("published.csv", "benchmark.csv")))
     print(f"tables: {from_root(given.reports_dir) / 'tables.md'}, page: {from_root(given.reports_dir) / 'index.html'}")
     for failure in failures:
         print(f"FAILED {failure}", file=sys.stderr)

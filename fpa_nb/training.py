@@ -139,7 +139,7 @@ def keep_memory() -> None:
         libc.mallopt(-4, 0)  # M_MMAP_MAX: no mapping of its own for any block
         libc.mallopt(-1, -1)  # M_TRIM_THRESHOLD: never shrink the heap
 
-# %% ../nbs/06_training.ipynb #4af71812
+# %% ../nbs/06_training.ipynb #fefa2303
 Score = Callable[[nn.Module], float]
 
 
@@ -181,8 +181,9 @@ def train(
                     seed = step_seed(recipe.seed, gan.step, attempt)
                     torch.manual_seed(step_seed(recipe.seed, gan.step, attempt, 1 + processes.index))
                     draw = latents_of_step(seed, recipe, gan.generator.latent_dim, processes)
+                    images = batches[gan.step].pin_memory() if target.type == "cuda" else batches[gan.step]
                     with memory_advice(recipe):
-                        log.add(gan.train_step(batches[gan.step].to(target).chunk(recipe.accumulate), lambda n: draw(n).to(target)))
+                        log.add(gan.train_step(images.to(target, non_blocking=True).chunk(recipe.accumulate), lambda n: draw(n).to(target)))
                     try:
                         attempt = 0 if log.milestones(bar) else attempt
                     except FloatingPointError as error:

@@ -24,6 +24,7 @@ from fpa_nb.training import train
 
 SMALL = {"painter.hidden_size": 16, "painter.latent_dim": 8, "discriminator.fmap_max": 8, "log_every": 2, "save_every": 3, "sample_every": 5, "score_every": 4}
 DIGITS = prepare("digits", image_size=16)
+torch.set_num_threads(1)  # everywhere the same, or sums are rounded in another order
 forked = multiprocessing.get_context("fork")
 
 

@@ -5,13 +5,14 @@
 # %% auto #0
 __all__ = ['COLOURS', 'TAKEN', 'ORDERS', 'RULES', 'ROWS', 'VIEWS', 'GAP', 'PAGE_STYLE', 'PAGE_SCRIPT', 'Edit', 'step_order',
            'parse_steps', 'used_betas', 'apply_edit', 'step_pictures', 'encode_png', 'betas_svg', 'betas_text',
-           'Explorer', 'export_html']
+           'guarded', 'Explorer', 'export_html']
 
-# %% ../nbs/09a_explorer.ipynb #9406c533
+# %% ../nbs/09a_explorer.ipynb #f3066ed4
 import base64
 import html
 import io
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -188,7 +189,7 @@ def betas_text(
     """The learning rates of one step in figures, one for each channel (with vector learning rates their mean)."""
     return " ".join(f"{beta:.2f}" for beta in painting.betas[index, :, step - 1].detach().float().mean(-1).tolist())
 
-# %% ../nbs/09a_explorer.ipynb #9c8a9638
+# %% ../nbs/09a_explorer.ipynb #e297e859
 TAKEN, ORDERS = ("keys", "values", "betas"), ("as painted", "reversed", "shuffled")
 RULES = {"as painted": None, "delta": "delta", "Hebbian": "hebbian", "Oja": "oja"}
 ROWS, VIEWS = ("as painted", "changed"), ("update", "canvas", "picture")
@@ -218,6 +219,22 @@ def _explorer_controls(steps: int, seed: int, second: int) -> SimpleNamespace:
     )  # fmt: skip
 
 
+def guarded(
+    act: Callable[[], None],
+    status: widgets.HTML,  # where errors are shown
+) -> Callable:
+    """A widget's handler that shows what is wrong with a wish instead of failing unseen."""
+
+    def handle(_):
+        try:
+            status.value = ""
+            act()
+        except (ValueError, OSError) as error:
+            status.value = f'<span style="color:#b00;line-height:1.3">{html.escape(str(error))}</span>'
+
+    return handle
+
+
 class Explorer(widgets.VBox):
     """See a painter paint, reach in, and see what changes. `painted`, `edited` and `edit` hold what is shown."""
 
@@ -242,7 +259,7 @@ class Explorer(widgets.VBox):
         self._on((c.off, c.beta_scale, *c.borrow.values(), c.order, c.shuffle, c.rule), self._change)
         self._on((c.step,), self._show)
         for button, act in ((c.toggle, self._toggle), (c.reset, self._reset), (c.save_picture, self._save_picture), (c.save_film, self._save_film)):
-            button.on_click(self._guarded(act))
+            button.on_click(guarded(act, self.notes["status"]))
         self._paint()
 
     def _arrange(self) -> list[widgets.Widget]:
@@ -262,19 +279,7 @@ class Explorer(widgets.VBox):
 
     def _on(self, controls: tuple, act) -> None:
         for control in controls:
-            control.observe(self._guarded(act), "value")
-
-    def _guarded(self, act):
-        """A handler that shows what is wrong with a wish instead of failing unseen."""
-
-        def handle(_):
-            try:
-                self.notes["status"].value = ""
-                act()
-            except (ValueError, OSError) as error:
-                self.notes["status"].value = f'<span style="color:#b00">{html.escape(str(error))}</span>'
-
-        return handle
+            control.observe(guarded(act, self.notes["status"]), "value")
 
     @property
     def edit(self) -> Edit:

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['SHOWN', 'POOL', 'LAYERS', 'framed_png', 'Retouch']
 
-# %% ../nbs/10a_retouch.ipynb #219a8054
+# %% ../nbs/10a_retouch.ipynb #04d75845
 import copy
 import html
 import io
@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor, nn
 from torchvision.utils import make_grid
 
+from .explorer import guarded
 from .data import from_root
 from .gallery import sample_latents, to_pixels
 from .lightgan import LightGenerator
@@ -60,7 +61,7 @@ def _retouch_controls(size: int, steps: int | None) -> dict[str, widgets.Widget]
         "save": button("Save", "save the last edit", "save"), "load": button("Load", "load an edit and apply it", "folder-open"),
     }  # fmt: skip
 
-# %% ../nbs/10a_retouch.ipynb #90a1e022
+# %% ../nbs/10a_retouch.ipynb #7b0e658b
 class Retouch(widgets.VBox):
     """Rewrite a generator by copy and paste. `model` follows the edits, `original` is a copy that does not, `edits` is the stack."""
 
@@ -88,9 +89,9 @@ class Retouch(widgets.VBox):
         super().__init__(self._arrange())
         for names, act in ((("copy_seed", "rows", "columns", "top", "left"), self._show_regions), (("paste_seed", "steps"), self._find_contexts)):
             for name in names:
-                c[name].observe(self._guarded(act), "value")
+                c[name].observe(guarded(act, self.notes["status"]), "value")
         for name, act in (("apply", self._apply), ("undo", self._undo), ("fresh", self._fresh), ("untick", self._untick), ("save", self._save), ("load", self._load)):
-            c[name].on_click(self._guarded(act))
+            c[name].on_click(guarded(act, self.notes["status"]))
         self._find_contexts()
         self._draw_fresh()
 
@@ -112,18 +113,6 @@ class Retouch(widgets.VBox):
             widgets.GridBox(cells, layout=widgets.Layout(grid_template_columns=f"repeat({SHOWN}, max-content)", grid_gap="0 6px")),
             *rows,
         ]  # fmt: skip
-
-    def _guarded(self, act):
-        """A handler that shows what is wrong with a wish instead of failing unseen."""
-
-        def handle(_):
-            try:
-                self.notes["status"].value = ""
-                act()
-            except (ValueError, OSError) as error:
-                self.notes["status"].value = f'<span style="color:#b00;line-height:1.3">{html.escape(str(error))}</span>'
-
-        return handle
 
     @property
     def boxes(self) -> tuple[tuple[int, int, int, int], tuple[int, int, int, int]]:

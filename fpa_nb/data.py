@@ -334,13 +334,13 @@ def _fingerprint(shape: tuple, parts) -> str:
         digest.update(part)
     return digest.hexdigest()[:16]
 
-# %% ../nbs/04_data.ipynb #042c30b3
+# %% ../nbs/04_data.ipynb #8cf9a00b
 def _prepare(source: Source, settings: dict, folder: Path, workers: int, broken_allowed: float) -> None:
     partial_folder = folder.with_name(folder.name + ".partial")
     partial_folder.mkdir(parents=True, exist_ok=True)
     shape = (settings["channels"], settings["image_size"], settings["image_size"])
     size, total, notes = int(np.prod(shape)), len(source.names), partial_folder / "progress.json"
-    with FileLock(partial_folder.with_name(partial_folder.name + ".lock")):  # one process at a time, the others wait
+    with FileLock(folder.with_name(f".{folder.name}.lock")):  # one process at a time, the others wait; a lock file stays, as it must
         if folder.exists():
             return  # another process was faster
         done = json.loads(notes.read_text()) if notes.exists() else {"next": 0, "written": 0, "skipped": []}

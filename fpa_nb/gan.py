@@ -151,7 +151,7 @@ def augment(
         images = change(images, *(amount.to(images.device) for amount in draw(images)))
     return images
 
-# %% ../nbs/05_gan.ipynb #8c2532a2
+# %% ../nbs/05_gan.ipynb #72aa075e
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class GanConfig:
     """How the game is played. The defaults are the official ones; pydantic's `ValidationError` (a `ValueError`) tells what is wrong with a value."""
@@ -162,6 +162,7 @@ class GanConfig:
     adam_betas: tuple[NonNegativeFloat, NonNegativeFloat] = (0.5, 0.9)
     penalty_weight: NonNegativeFloat = 10.0  # of the gradient penalty
     penalty_every: PositiveInt = 4  # steps between gradient penalties, the first at step 0
+    penalty_parts: PositiveInt = 2  # of a batch, one after the other: the same sum in less memory (each part draws its own corner to rebuild, from 512 pixels on, and leaves out its penalty if that is NaN)
     clip: NonNegativeFloat = 0.0  # clip the norm of the generator's gradient to this (official: v1 models only); 0: off
     clip_lstm: NonNegativeFloat = 0.0  # clip the norm of the gradient of the painter's LSTM to this (official `clip_rnn`); 0: off
     precision: Literal["float32", "bf16"] = "float32"  # of the discriminator's passes; bf16 (bfloat16 autocast) is quicker where the hardware has it, and not the same numbers
@@ -196,7 +197,7 @@ def update_ema(
         else:
             followed_by.load_state_dict(followed.state_dict())
 
-# %% ../nbs/05_gan.ipynb #b550be75
+# %% ../nbs/05_gan.ipynb #9cf4e993
 class Gan:
     """Painter, discriminator and all that training them needs to remember."""
 
@@ -254,20 +255,29 @@ class Gan:
             for real in batches:
                 with torch.no_grad():
                     fake = self._augment(self._paint(draw(len(real))))
-                real = real.detach().requires_grad_(with_penalty)
-                shown = self._augment(real)
-                of_fake, of_real = self._judge(fake, with_penalty), self._judge(shown, with_penalty)
-                losses = [LOSSES[self.config.loss](r, f) for r, f in zip(of_real.heads, of_fake.heads)]
-                with self._autocast(shown, with_penalty):
-                    auxiliary = self.discriminator.reconstruction_loss(shown, of_real)
-                slopes = torch.autograd.grad(sum(losses) / len(batches), [*of_real.heads, *of_fake.heads])  # of the loss, in the verdicts
-                torch.autograd.backward(of_fake.heads, slopes[len(losses) :])  # first the painted images: their memory is free before the penalty needs some
-                others, penalty = auxiliary, torch.zeros_like(auxiliary)
-                if with_penalty:
-                    penalty = gradient_penalty(real, of_real, self.config.penalty_weight)
-                    others = others if penalty.isnan() else others + penalty  # as officially, a penalty that is NaN is left out
-                torch.autograd.backward([*of_real.heads, others / len(batches)], [*slopes[: len(losses)], None])
-                logs.append(torch.stack([losses[0], auxiliary, penalty, sum(losses) + others]).detach())
+                parts = [part.detach().requires_grad_(with_penalty) for part in real.chunk(self.config.penalty_parts if with_penalty else 1)]
+                whole = torch.cat(parts)
+                shown = self._augment(whole)
+                shown_parts = shown.split(len(parts[0]))
+                of_fake, of_parts = self._judge(fake, with_penalty), [self._judge(part, with_penalty) for part in shown_parts]
+                of_real = [torch.cat(heads) for heads in zip(*(part.heads for part in of_parts))]
+                losses = [LOSSES[self.config.loss](r, f) for r, f in zip(of_real, of_fake.heads)]
+                verdicts = [of_fake.heads, *(part.heads for part in of_parts)]
+                slopes = iter(torch.autograd.grad(sum(losses) / len(batches), sum(verdicts, ())))  # of the loss, in the verdicts
+                slopes = [[next(slopes) for _ in heads] for heads in verdicts]
+                torch.autograd.backward(of_fake.heads, slopes[0])  # first the painted images, then part by part: what one keeps is gone before the next needs memory
+                rest = []
+                for part, seen, judgement, slope in zip(parts, shown_parts, of_parts, slopes[1:]):
+                    share, penalty = len(part) / len(real), real.new_zeros(())
+                    with self._autocast(seen, with_penalty):
+                        others = auxiliary = share * self.discriminator.reconstruction_loss(seen, judgement)
+                    if with_penalty:
+                        penalty = share * gradient_penalty(part, judgement, self.config.penalty_weight)
+                        others = others if penalty.isnan() else others + penalty  # as officially, a penalty that is NaN is left out
+                    torch.autograd.backward([*judgement.heads, others / len(batches)], [*slope, None], retain_graph=shown is not whole)  # parts share what augmented them
+                    rest.append(torch.stack([auxiliary, penalty, others]).detach())
+                auxiliary, penalty, others = sum(rest)
+                logs.append(torch.stack([losses[0].detach(), auxiliary, penalty, sum(losses).detach() + others]))
             self.average_gradients(self.discriminator.parameters())
         return dict(zip(("d_loss", "auxiliary", "penalty", "d_total"), torch.stack(logs).mean(0)))
 

@@ -68,7 +68,7 @@ class _Overlay(torch.autograd.Function):
     def backward(ctx, gradient):
         return _Windows.apply(gradient), None, None
 
-# %% ../nbs/02a_fast_layers.ipynb #bf2c71a6
+# %% ../nbs/02a_fast_layers.ipynb #3f97b887
 def local_attention(
     queries: Tensor,  # (batch, channels, height, width), already scaled; fastest in torch.channels_last, like keys and values
     keys: Tensor,  # the same shape
@@ -77,7 +77,8 @@ def local_attention(
 ) -> Tensor:  # (batch, channels, height, width)
     """Softmax attention over 3 x 3 neighbourhoods, zeros beyond the border; equals `local_attention_by_unfold`, differentiable any number of times."""
     q, k, v = (t.permute(0, 2, 3, 1).unflatten(3, (heads, -1)) for t in (queries, keys, values))  # (batch, height, width, heads, dim)
-    images = zip(*(t.split(1 if t.device.type == "cpu" else len(t)) for t in (q, k, v)))
+    at_once = 1 if q.device.type == "cpu" and not torch.compiler.is_compiling() else len(q)
+    images = zip(*(t.split(at_once) for t in (q, k, v)))
     return torch.cat([_attention_in_tiles(*image) for image in images]).flatten(3).permute(0, 3, 1, 2)
 
 

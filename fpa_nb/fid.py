@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['WEIGHTS_URL', 'WEIGHTS_HASH', 'PIXELS', 'FORMATS', 'FeatureStatistics', 'Moments', 'frechet_distance',
            'kernel_distance', 'Extractor', 'find_weights', 'inception', 'choose_extractor', 'through_file',
-           'painted_images', 'data_images', 'Scorer', 'Evaluation', 'evaluate', 'nearest_real']
+           'painted_images', 'data_images', 'ahead', 'Scorer', 'Evaluation', 'evaluate', 'nearest_real']
 
-# %% ../nbs/07_fid.ipynb #e7343e32
+# %% ../nbs/07_fid.ipynb #2e549826
 import io
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -226,17 +226,19 @@ def _through_jpeg(image: Tensor) -> Tensor:
     Image.fromarray(image.permute(1, 2, 0).squeeze(-1).numpy()).save(file, "JPEG")
     return torch.from_numpy(np.atleast_3d(np.array(Image.open(file)))).permute(2, 0, 1)
 
-# %% ../nbs/07_fid.ipynb #fae4d8ef
+# %% ../nbs/07_fid.ipynb #28ec3c3d
 def painted_images(generator: nn.Module, count: int, batch_size: int = 250, seed: int = 0, progress: bool = False) -> Iterator[Tensor]:
     """Batches of images from a generator, in evaluation mode, always the same for the same seed."""
     device, random = next(generator.parameters()).device, torch.Generator().manual_seed(seed)
     training = generator.training
     generator.eval()
     try:
-        with torch.no_grad(), tqdm(total=count, desc="painting", disable=not progress) as bar:
+        with tqdm(total=count, desc="painting", disable=not progress) as bar:
             for start in range(0, count, batch_size):
                 latents = torch.randn(min(batch_size, count - start), generator.latent_dim, generator=random)
-                yield generator(latents.to(device))
+                with torch.no_grad():
+                    images = generator(latents.to(device))
+                yield images
                 bar.update(len(latents))
     finally:
         generator.train(training)
@@ -247,6 +249,16 @@ def data_images(data: ImageData, indices: np.ndarray | None = None, batch_size: 
     indices = np.arange(len(data)) if indices is None else indices
     for start in range(0, len(indices), batch_size):
         yield data.tensor(indices[start : start + batch_size])
+
+
+def ahead(items: Iterable) -> Iterator:
+    """The same items, the next one made by another thread while one is used."""
+    items, end = iter(items), object()
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, items, end)
+        while (item := coming.result()) is not end:
+            coming = pool.submit(next, items, end)
+            yield item
 
 
 @dataclass(frozen=True)
@@ -269,16 +281,16 @@ class Scorer:
         """How many images are painted."""
         return min(len(self.data), self.most)
 
-    def gather(self, batches: Iterator[Tensor]) -> FeatureStatistics:
+    def gather(self, batches: Iterable[Tensor]) -> FeatureStatistics:
         """Statistics of images."""
         statistics = FeatureStatistics()
-        for images in batches:
-            statistics.add(self.features(images))
+        for features in self.features(batches):
+            statistics.add(features)
         return statistics
 
-    def features(self, images: Tensor) -> Tensor:
-        """(batch, features) of images, which go through the image format first."""
-        return self.extractor.features(through_file(images, self.image_format))
+    def features(self, batches: Iterable[Tensor]) -> Iterator[Tensor]:
+        """The features of each batch of images, (batch, features). Images go through the image format first; the next batch is made while one is looked at."""
+        return map(self.extractor.features, ahead(through_file(images, self.image_format) for images in batches))
 
     @cached_property
     def real(self) -> Moments:
@@ -305,7 +317,7 @@ class Scorer:
         order = np.random.default_rng(self.seed).permutation(len(self.data))
         return frechet_distance(*(self.gather(data_images(self.data, half)) for half in np.array_split(order, 2)))
 
-# %% ../nbs/07_fid.ipynb #028df1bf
+# %% ../nbs/07_fid.ipynb #f445732a
 @dataclass(frozen=True)
 class Evaluation:
     """The result of a full evaluation."""
@@ -323,7 +335,7 @@ class Evaluation:
 
 def evaluate(
     scorer: Scorer,
-    images: Iterator[Tensor],  # batches of images to be scored, in the range that the generator gives
+    images: Iterable[Tensor],  # batches of images to be scored, in the range that the generator gives
     replicates: int = 20,  # of the bootstrap; each costs one Frechet distance
     blocks: int = 16,
     most_kept: int = 10_000,  # features kept for the kernel distance, of each side
@@ -331,8 +343,7 @@ def evaluate(
 ) -> Evaluation:
     """Score images against the scorer's real ones. Warns if there are fewer images than features. Raises `ValueError` for fewer than two images."""
     parts, kept = [FeatureStatistics() for _ in range(blocks)], []
-    for i, batch in enumerate(images):
-        features = scorer.features(batch)
+    for i, features in enumerate(scorer.features(images)):
         parts[i % blocks].add(features)
         kept += [features.cpu()] if sum(map(len, kept)) < most_kept else []
     parts = [part for part in parts if part.count]
@@ -341,23 +352,24 @@ def evaluate(
         warnings.warn(f"{whole.count} images against {len(scorer.data)} real ones are too few for {len(whole.mean)} features: the covariances are singular, and the Frechet distance is much too large; look at the kernel distance")
     draws = [frechet_distance(scorer.real, FeatureStatistics().merge([parts[i] for i in random.integers(len(parts), size=len(parts))])) for _ in tqdm(range(replicates), desc="bootstrap", disable=not progress)]
     order = random.permutation(len(scorer.data))[:most_kept]
-    real = torch.cat([scorer.features(batch).cpu() for batch in data_images(scorer.data, np.sort(order))])
+    real = torch.cat([features.cpu() for features in scorer.features(data_images(scorer.data, np.sort(order)))])
     kernel, *kernel_interval = kernel_distance(real, torch.cat(kept)[:most_kept], seed=scorer.seed)
     value = frechet_distance(scorer.real, whole)
     return Evaluation(scorer.name, value, _interval(draws) if draws else (value, value), kernel, tuple(kernel_interval), whole.count, len(scorer.data), scorer.image_format, scorer.extractor.version)
 
-# %% ../nbs/07_fid.ipynb #5f30415a
+# %% ../nbs/07_fid.ipynb #f20060d9
 def nearest_real(
     scorer: Scorer,
     images: Tensor,  # (n, channels, height, width)
     count: int = 3,
 ) -> Tensor:  # (n, count), indices of real images, the nearest first
     """The real images whose features are nearest to those of `images`."""
-    ours, near, places = scorer.features(images).cpu().double(), torch.empty(len(images), 0), torch.empty(len(images), 0, dtype=torch.long)
+    (ours,) = scorer.features([images])
+    ours, near, places = ours.cpu().double(), torch.empty(len(images), 0), torch.empty(len(images), 0, dtype=torch.long)
     start = 0
-    for batch in data_images(scorer.data):
-        distances = torch.cdist(ours, scorer.features(batch).cpu().double())
-        near, places = torch.cat([near, distances], 1), torch.cat([places, torch.arange(start, start + len(batch)).expand(len(images), -1)], 1)
+    for features in scorer.features(data_images(scorer.data)):
+        distances = torch.cdist(ours, features.cpu().double())
+        near, places = torch.cat([near, distances], 1), torch.cat([places, torch.arange(start, start + len(features)).expand(len(images), -1)], 1)
         near, kept = near.topk(min(count, near.shape[1]), largest=False)
-        places, start = places.gather(1, kept), start + len(batch)
+        places, start = places.gather(1, kept), start + len(features)
     return places

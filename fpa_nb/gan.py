@@ -5,12 +5,13 @@
 # %% auto #0
 __all__ = ['LOSSES', 'AUGMENTATIONS', 'hinge_loss', 'pooled_hinge_loss', 'dual_contrastive_loss', 'generator_loss',
            'gradient_penalty', 'brightness', 'saturation', 'contrast', 'translation', 'cutout', 'offset', 'augment',
-           'GanConfig', 'update_ema', 'Gan', 'optimising', 'frozen']
+           'GanConfig', 'update_ema', 'Gan', 'can_compile', 'optimising', 'frozen']
 
-# %% ../nbs/05_gan.ipynb #b1632445
+# %% ../nbs/05_gan.ipynb #802717ee
 import copy
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Literal
 
 import torch
@@ -151,7 +152,7 @@ def augment(
         images = change(images, *(amount.to(images.device) for amount in draw(images)))
     return images
 
-# %% ../nbs/05_gan.ipynb #72aa075e
+# %% ../nbs/05_gan.ipynb #dcac4986
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class GanConfig:
     """How the game is played. The defaults are the official ones; pydantic's `ValidationError` (a `ValueError`) tells what is wrong with a value."""
@@ -165,6 +166,7 @@ class GanConfig:
     penalty_parts: PositiveInt = 2  # of a batch, one after the other: the same sum in less memory (each part draws its own corner to rebuild, from 512 pixels on, and leaves out its penalty if that is NaN)
     clip: NonNegativeFloat = 0.0  # clip the norm of the generator's gradient to this (official: v1 models only); 0: off
     clip_lstm: NonNegativeFloat = 0.0  # clip the norm of the gradient of the painter's LSTM to this (official `clip_rnn`); 0: off
+    compiled: bool = False  # compile the discriminator (torch.compile) for steps without penalty; where there is no compiler, nothing changes
     precision: Literal["float32", "bf16"] = "float32"  # of the discriminator's passes; bf16 (bfloat16 autocast) is quicker where the hardware has it, and not the same numbers
     augment_probability: NonNegativeFloat = 0.0  # of augmenting what the discriminator sees
     augment_types: tuple[Literal["brightness", "saturation", "contrast", "translation", "cutout", "offset"], ...] = ("cutout", "translation")
@@ -197,7 +199,7 @@ def update_ema(
         else:
             followed_by.load_state_dict(followed.state_dict())
 
-# %% ../nbs/05_gan.ipynb #9cf4e993
+# %% ../nbs/05_gan.ipynb #528cfa65
 class Gan:
     """Painter, discriminator and all that training them needs to remember."""
 
@@ -210,6 +212,7 @@ class Gan:
     ):
         self.config, self.generator, self.discriminator, self.step = config, generator, discriminator, 0
         self.ema = copy.deepcopy(ema or generator).requires_grad_(False)
+        self._compiled = torch.compile(discriminator) if config.compiled and can_compile(next(discriminator.parameters()).device.type) else discriminator
         self.average_gradients: Callable[[Iterable[nn.Parameter]], None] = lambda parameters: None  # over processes that train together (chapter 06)
         adam = {"betas": config.adam_betas, "fused": True}
         learned = [p for p in generator.parameters() if p.requires_grad]
@@ -240,9 +243,9 @@ class Gan:
         return torch.autocast(images.device.type, torch.bfloat16, enabled=self.config.precision == "bf16" and not with_penalty)
 
     def _judge(self, images: Tensor, with_penalty: bool = False) -> Judgement:
-        """What the discriminator says; in a step with penalty in float32, and keeping less in memory."""
+        """What the discriminator says; in a step with penalty in float32, not compiled (which cannot be differentiated twice), and keeping less in memory."""
         with self._autocast(images, with_penalty):
-            judgement = self.discriminator(images, recompute=with_penalty)
+            judgement = self.discriminator(images, recompute=True) if with_penalty else self._compiled(images)
         return judgement._replace(heads=tuple(head.float() for head in judgement.heads))
 
     def _augment(self, images: Tensor) -> Tensor:
@@ -301,6 +304,17 @@ class Gan:
             nn.utils.clip_grad_norm_(lstms, self.config.clip_lstm)
         if self.config.clip:
             nn.utils.clip_grad_norm_(self.generator.parameters(), self.config.clip)
+
+# %% ../nbs/05_gan.ipynb #59003cbd
+@cache
+def can_compile(
+    device_type: str,  # cpu, cuda, ...
+) -> bool:
+    """Whether torch.compile works on this machine."""
+    try:
+        return bool(torch.compile(torch.ones_like)(torch.zeros(1, device=device_type)))
+    except (RuntimeError, ImportError, OSError):  # a compiler, or a part of one, is missing
+        return False
 
 # %% ../nbs/05_gan.ipynb #dd88e72b
 @contextmanager

@@ -22,7 +22,7 @@ from .lightgan import DiscriminatorConfig, LightGenerator, LightGeneratorConfig
 from .painter import Painter, PainterConfig
 from .refiner import RefinedPainter, RefinerConfig
 
-# %% ../nbs/05a_recipe.ipynb #a6035f8d
+# %% ../nbs/05a_recipe.ipynb #811e60ff
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Recipe:
     """All settings of a run. The defaults are the official ones; pydantic's `ValidationError` (a `ValueError`) tells what is wrong with a value."""
@@ -53,7 +53,7 @@ class Recipe:
 
 
 SHAPED = ("painter", "lightgan", "discriminator")  # the parts that have an image_size and channels
-FREE_TO_CHANGE = ("steps", "log_every", "sample_every", "save_every", "score_every")  # may differ when a run goes on
+FREE_TO_CHANGE = ("steps", "log_every", "sample_every", "save_every", "score_every", "gan.penalty_parts", "gan.compiled")  # may differ when a run goes on
 
 # %% ../nbs/05a_recipe.ipynb #e9db651c
 @plain_dataclass(frozen=True)

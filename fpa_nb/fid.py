@@ -4,13 +4,14 @@
 
 # %% auto #0
 __all__ = ['WEIGHTS_URL', 'WEIGHTS_HASH', 'PIXELS', 'FORMATS', 'FeatureStatistics', 'Moments', 'frechet_distance',
-           'kernel_distance', 'Extractor', 'find_weights', 'inception', 'choose_extractor', 'through_file',
-           'painted_images', 'data_images', 'ahead', 'Scorer', 'Evaluation', 'evaluate', 'nearest_real']
+           'kernel_distance', 'Extractor', 'find_weights', 'inception', 'choose_extractor', 'through_files',
+           'through_file', 'painted_images', 'data_images', 'Scorer', 'Evaluation', 'evaluate', 'nearest_real']
 
-# %% ../nbs/07_fid.ipynb #2e549826
+# %% ../nbs/07_fid.ipynb #16790b4f
 import io
 import os
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -203,22 +204,35 @@ def choose_extractor(name: str, device: torch.device | str = "cpu") -> Extractor
         warnings.warn(f"NO FID: {error}. Scores are Frechet pixel distances, which are not FID and compare with no published figure.")
         return PIXELS
 
-# %% ../nbs/07_fid.ipynb #f21a9d1d
+# %% ../nbs/07_fid.ipynb #a16fc666
 FORMATS = ("jpeg", "png")  # png: rounded to 8 bits, nothing lost
 
 
-def through_file(
-    images: Tensor,  # (batch, channels, height, width), any range; clamped to [0, 1]
+def through_files(
+    batches: Iterable[Tensor],  # each (batch, channels, height, width), any range; clamped to [0, 1]
     image_format: str = "jpeg",  # one of FORMATS
-) -> Tensor:  # the same shape, in [0, 1]
-    """What is read back after images were saved as files, on the CPU. Raises `ValueError` for an unknown format."""
+) -> Iterator[Tensor]:  # the same shapes, in [0, 1]
+    """
+    What is read back after images were saved as files, on the CPU. The files of one batch are made while the next one is painted and the one before is looked at.
+
+    Raises `ValueError` for an unknown format.
+    """
     if image_format not in FORMATS:
         raise ValueError(f"unknown image format {image_format!r}; known: {', '.join(FORMATS)}")
-    pixels = images.detach().float().cpu().mul(255).add(0.5).clamp(0, 255).to(torch.uint8)
-    if image_format == "jpeg":
-        with ThreadPoolExecutor() as pool:  # Pillow works outside Python's lock
-            pixels = torch.stack(list(pool.map(_through_jpeg, pixels)))
-    return pixels.float() / 255
+    through = _through_jpeg if image_format == "jpeg" else lambda image: image
+    with ThreadPoolExecutor() as pool:  # Pillow works outside Python's lock
+        begun = deque()
+        for images in batches:
+            begun.append(pool.map(through, images.detach().float().cpu().mul(255).add(0.5).clamp(0, 255).to(torch.uint8)))
+            if len(begun) > 1:
+                yield torch.stack(list(begun.popleft())).float() / 255
+        for files in begun:
+            yield torch.stack(list(files)).float() / 255
+
+
+def through_file(images: Tensor, image_format: str = "jpeg") -> Tensor:
+    """One batch of images, saved and read back; see `through_files`."""
+    return next(through_files([images], image_format))
 
 
 def _through_jpeg(image: Tensor) -> Tensor:
@@ -226,7 +240,7 @@ def _through_jpeg(image: Tensor) -> Tensor:
     Image.fromarray(image.permute(1, 2, 0).squeeze(-1).numpy()).save(file, "JPEG")
     return torch.from_numpy(np.atleast_3d(np.array(Image.open(file)))).permute(2, 0, 1)
 
-# %% ../nbs/07_fid.ipynb #28ec3c3d
+# %% ../nbs/07_fid.ipynb #592cfa36
 def painted_images(generator: nn.Module, count: int, batch_size: int = 250, seed: int = 0, progress: bool = False) -> Iterator[Tensor]:
     """Batches of images from a generator, in evaluation mode, always the same for the same seed."""
     device, random = next(generator.parameters()).device, torch.Generator().manual_seed(seed)
@@ -249,16 +263,6 @@ def data_images(data: ImageData, indices: np.ndarray | None = None, batch_size: 
     indices = np.arange(len(data)) if indices is None else indices
     for start in range(0, len(indices), batch_size):
         yield data.tensor(indices[start : start + batch_size])
-
-
-def ahead(items: Iterable) -> Iterator:
-    """The same items, the next one made by another thread while one is used."""
-    items, end = iter(items), object()
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(next, items, end)
-        while (item := coming.result()) is not end:
-            coming = pool.submit(next, items, end)
-            yield item
 
 
 @dataclass(frozen=True)
@@ -289,8 +293,8 @@ class Scorer:
         return statistics
 
     def features(self, batches: Iterable[Tensor]) -> Iterator[Tensor]:
-        """The features of each batch of images, (batch, features). Images go through the image format first; the next batch is made while one is looked at."""
-        return map(self.extractor.features, ahead(through_file(images, self.image_format) for images in batches))
+        """The features of each batch of images, (batch, features). Images go through the image format first."""
+        return map(self.extractor.features, through_files(batches, self.image_format))
 
     @cached_property
     def real(self) -> Moments:

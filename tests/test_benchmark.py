@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 ROOT = Path(__file__).resolve().parent.parent
-SMALL = dict(repeats=1, step_repeats=1, compiled=False, image_count=40, batch_size=2, hidden_size=32, fmap_max=16, painting_sizes=64, long_steps=128, compare_steps=4, sample_batch=10, feature_count=64)
+SMALL = dict(threads=1, repeats=1, step_repeats=1, compiled=False, image_count=40, batch_size=2, hidden_size=32, fmap_max=16, painting_sizes=64, long_steps=128, compare_steps=4, sample_batch=10, feature_count=64)
 
 
 def test_benchmark(tmp_path):

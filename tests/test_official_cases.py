@@ -9,6 +9,7 @@ import importlib.util
 import json
 import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -149,8 +150,8 @@ def test_checkpoint(checker, folder):
     assert result["distance_if_G_was_used"] > 0.01
 
 
-def replay(config, generator_state, discriminator_state, steps):
-    generator, discriminator = build_generator(config, generator_state).train(), discriminator_from_official(discriminator_state)
+def replay(config, generator_state, discriminator_state, steps, dtype=torch.float32):
+    generator, discriminator = build_generator(config, generator_state).train().to(dtype), discriminator_from_official(discriminator_state).to(dtype)
     if config.get("use_intermed_loss", 1) > 1:
         generator.config = replace(generator.config, judged_late=True)
     first_version = config["model_type"].startswith("lstm_delta") and "split" not in config["model_type"]
@@ -163,7 +164,7 @@ def replay(config, generator_state, discriminator_state, steps):
     history = {name: [] for name in names}
     for step in steps:
         latents = iter([*step["latents_d"], *step["latents_g"]])
-        losses = gan.train_step(step["real"], lambda n: next(latents))
+        losses = gan.train_step([real.to(dtype) for real in step["real"]], lambda n: next(latents).to(dtype))
         for name, ours in names.items():
             history[name].append(float(losses[ours]))
     return history | {"G": whole_official_state(generator), "D": whole_official_state(discriminator), "GE": whole_official_state(gan.ema)}
@@ -171,8 +172,10 @@ def replay(config, generator_state, discriminator_state, steps):
 
 @of_kind("trajectory")
 def test_trajectory(checker, folder):
-    case, _, _, record = checker.load_trajectory(folder)
+    _, _, _, record = checker.load_trajectory(folder)
     result = checker.compare_trajectory(folder, replay)
+    if "G_quiet" in result:  # Adam turns the rounding of a tiny gradient into a whole step, another one on every processor: in float64 there is none of ours
+        exact = checker.compare_trajectory(folder, partial(replay, dtype=torch.float64))
     for name in ("d_loss", "g_loss", "gp", "aux", "d_total", "g_total"):
         wanted = [step[name] for step in record["steps"]]
         relative = [error / max(abs(w), 1e-3) for error, w in zip(result[name]["per_step"], wanted) if w is not None]
@@ -183,8 +186,7 @@ def test_trajectory(checker, folder):
             check(folder, f"final {net} / distance moved", result[net]["mean_over_moved"], 1e-2)
         elif f"{net}_quiet" in result:
             assert not result[net]["missing"]
-            noise = case["noise_floor"].get(f"{net}_summary_rel_quiet", 0)  # what rounding alone does to the official code
-            check(folder, f"final {net}, summaries of the distance moved", result[f"{net}_quiet"]["worst"], max(1e-2, 2 * noise))
+            check(folder, f"final {net}, summaries of the distance moved (float64)", exact[f"{net}_quiet"]["worst"], 1e-2)
             check(folder, f"{net}, what must not move", result[f"{net}_must_not_move"], 0.0)
 
 

@@ -192,14 +192,19 @@ def test_stopping_a_program_saves(tmp_path, program, number):
     words = {"overrides": rare, "steps": 100_000, "runs_dir": tmp_path / "runs", "cache_dir": tmp_path}
     options = [part for name, value in words.items() for part in (["-p", name, str(value)] if program == "papermill" else [f"--{name}", str(value)])]
     command = [Path(sys.executable).with_name(program), *([ROOT / "nbs" / "train.ipynb", tmp_path / "out.ipynb"] if program == "papermill" else []), *options]
-    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     run = tmp_path / "runs" / "digits" / "fpa" / "seed0"
-    end = time.monotonic() + 120
-    while not (run / "samples" / "00000000.png").exists() and time.monotonic() < end:
-        time.sleep(0.1)
-    time.sleep(1)
-    process.send_signal(number)
-    status = process.wait(60)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts this in the background has it ignored, and children inherit that
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    signal.signal(signal.SIGINT, before)
+    try:
+        end = time.monotonic() + 120
+        while not (run / "samples" / "00000000.png").exists() and time.monotonic() < end:
+            time.sleep(0.1)
+        time.sleep(1)
+        process.send_signal(number)
+        status = process.wait(60)
+    finally:
+        process.kill()
     assert status == (1 if program == "papermill" else 128 + number)
     assert list((run / "checkpoints").glob("0*")), "nothing was saved"
 

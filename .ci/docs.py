@@ -98,8 +98,9 @@ def build(folder: Path) -> int:
         trees = {"Chapters": chapters, "Notebooks to run": [n for n in names if n in NOT_CHAPTERS], "Reference": [f"api_{m}" for m in modules]}
         index.cells += [nbformat.v4.new_markdown_cell("\n".join(["```{toctree}", ":hidden:", f":caption: {title}", *pages, "```"])) for title, pages in trees.items()]
         nbformat.write(index, source / "index.ipynb")
-        app = Sphinx(source, source, folder, Path(temporary, "doctrees"), "html", status=None, parallel=2)
+        app = Sphinx(source, source, Path(temporary, "html"), Path(temporary, "doctrees"), "html", status=None, parallel=2)
         app.build()
+        shutil.copytree(Path(temporary, "html"), folder, dirs_exist_ok=True)  # (built there because myst-nb leaves a folder of its own beside it)
         return app._warncount
 
 

@@ -272,7 +272,7 @@ class Scorer:
     data: ImageData
     extractor: Extractor = PIXELS
     image_format: str = "jpeg"  # what images go through first, see FORMATS
-    most: int = 10_000  # images painted at most
+    samples: int | None = None  # images painted; None: as many as there are real ones
     seed: int = 0  # of the latents
     cache_dir: Path | None = None  # for statistics; None: beside the prepared images, if they are in a file
 
@@ -283,7 +283,7 @@ class Scorer:
 
     def __len__(self) -> int:
         """How many images are painted."""
-        return min(len(self.data), self.most)
+        return self.samples or len(self.data)
 
     def gather(self, batches: Iterable[Tensor]) -> FeatureStatistics:
         """Statistics of images."""
@@ -312,7 +312,7 @@ class Scorer:
         self,
         generator: nn.Module,  # from (batch, latent_dim) to images; has `latent_dim`
     ) -> float:
-        """The distance between the real images and as many painted ones."""
+        """The distance between the real images and painted ones."""
         return frechet_distance(self.real, self.gather(painted_images(generator, len(self), seed=self.seed)))
 
     @property

@@ -9,6 +9,7 @@ __all__ = ['Where', 'command', 'Job', 'make_job', 'fpa_train', 'main', 'repeat']
 import json
 import shlex
 import sys
+import threading
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from accelerate import notebook_launcher
 from accelerate.state import AcceleratorState
 from fastcore.script import anno_parser
 from torch.distributed.elastic.utils.distributed import get_free_port
+from tqdm.auto import tqdm
 
 from .checkpoint import Start
 from .data import ImageData, from_root, prepare
@@ -97,12 +99,13 @@ def make_job(recipe: Recipe, where: Where = Where()) -> Job:
     run = open_run(recipe, where.runs_dir, where.name, where.resume)
     start = load_start(from_root(recipe.start_from)) if recipe.start_from and not run.checkpoints else None
     data = prepare(recipe.dataset, where.data_dir, recipe.painter.image_size, recipe.painter.channels, where.cache_dir)
-    return Job(run, where, data, Scorer(data, features), start)
+    return Job(run, where, data, Scorer(data, features, samples=recipe.score_samples), start)
 
 
 def _one_of_several(recipe: Recipe, where: Where) -> None:
     AcceleratorState._reset_state(reset_partial_state=True)  # what the notebook's process knew of itself does not hold here
     torch.set_num_threads(max(1, torch.get_num_threads() // where.num_processes))  # on a CPU the processes share its cores
+    tqdm.set_lock(threading.RLock())  # not the notebook's: if this process is killed while it holds that, all later bars wait for ever
     make_job(recipe, where).train()
     Processes.leave()
 

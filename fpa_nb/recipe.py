@@ -37,6 +37,7 @@ class Recipe:
     sample_every: PositiveInt = 1_000  # steps between sample grids
     save_every: PositiveInt = 1_000  # steps between checkpoints
     score_every: PositiveInt = 5_000  # steps between scores
+    score_samples: PositiveInt = 10_000  # images painted for a score
     start_from: str = ""  # a trained painter to refine: a run's folder, a checkpoint, or an official checkpoint file
     fresh_discriminator: bool = False  # a new discriminator instead of the one that the trained painter played against
     painter: PainterConfig = PainterConfig()
@@ -87,6 +88,7 @@ RECIPES = {
         "sample_every": 500,
         "save_every": 500,
         "score_every": 250,
+        "score_samples": 1_797,
         **_shape(16, 1),
         "painter.latent_dim": 64,
         "painter.steps": 16,

@@ -49,3 +49,8 @@ def lab(browser, tmp_path_factory):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "browser: looks at a page in a real Chromium; skipped where there is none")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        item.add_marker(pytest.mark.timeout(600))  # the slowest takes a tenth of that

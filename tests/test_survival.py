@@ -25,7 +25,8 @@ from fpa_nb.training import train
 SMALL = {"painter.hidden_size": 16, "painter.latent_dim": 8, "discriminator.fmap_max": 8, "log_every": 2, "save_every": 3, "sample_every": 5, "score_every": 4}
 DIGITS = prepare("digits", image_size=16)
 torch.set_num_threads(1)  # everywhere the same, or sums are rounded in another order
-forked = multiprocessing.get_context("fork")
+processes = multiprocessing.get_context("forkserver")  # from a process that has done nothing yet: of a fork of this one, a thread or a lock (tqdm's) might be left hanging by one killed before
+processes.set_forkserver_preload(["fpa_nb.training"])
 
 
 def small(steps, **changes):
@@ -39,12 +40,19 @@ def brightness(model):
 brightness.name = "brightness"
 
 
-def train_in_process(folder, name, recipe, began=None):
-    torch.set_num_threads(1)
+def train_in_process(folder, name, recipe, began):
     run = open_run(recipe, folder, name)
-    if began is not None:
-        began.set()
+    began.set()
     train(run, DIGITS, brightness, device="cpu")
+
+
+def begin(folder, name, recipe):
+    """A process that has begun to train."""
+    began = processes.Event()
+    process = processes.Process(target=train_in_process, args=(folder, name, recipe, began), daemon=True)
+    process.start()
+    assert began.wait(60)
+    return process
 
 
 def content(file):
@@ -60,23 +68,19 @@ def end_of(run):
 
 def test_killed_at_twenty_random_moments(tmp_path):
     recipe, moments = small(90), random.Random(0)
-    whole = forked.Process(target=train_in_process, args=(tmp_path, "whole", recipe))
-    whole.start()
-    whole.join()
+    whole = begin(tmp_path, "whole", recipe)
+    whole.join(120)
     assert whole.exitcode == 0
     undisturbed = open_run(recipe, tmp_path, "whole")
     killed, finished = 0, False
     while killed < 20 or not finished:
-        began = forked.Event()
-        process = forked.Process(target=train_in_process, args=(tmp_path, "killed", recipe, began))
-        process.start()
-        assert began.wait(60)
+        process = begin(tmp_path, "killed", recipe)
         if killed < 20 and not finished:
             process.join(moments.uniform(0.05, 0.6))
             if process.is_alive():
                 os.kill(process.pid, signal.SIGKILL)
                 killed += 1
-        process.join()
+        process.join(120)
         assert process.exitcode in (0, -signal.SIGKILL)  # never a state that cannot go on
         finished = process.exitcode == 0
         if finished and killed < 20:  # too fast a machine: longer, with the same beginning
@@ -134,8 +138,7 @@ def test_full_disk(tmp_path):
 
 def test_second_writer_is_refused(tmp_path):
     recipe = small(100_000)
-    first = forked.Process(target=train_in_process, args=(tmp_path, "run", recipe))
-    first.start()
+    first = begin(tmp_path, "run", recipe)
     run = open_run(recipe, tmp_path, "run")
     end = time.monotonic() + 60
     while not run.checkpoints and time.monotonic() < end:

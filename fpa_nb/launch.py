@@ -24,7 +24,7 @@ from .checkpoint import Start
 from .data import ImageData, from_root, prepare
 from .fid import Scorer, choose_extractor
 from .official import load_start
-from .recipe import Recipe, make_recipe, recipe_from_dict, setting_names
+from .recipe import Recipe, flat_settings, make_recipe, recipe_from_dict
 from .run import Run, choose_device, open_run, surroundings
 from .training import Processes, check_trackers, describe, train
 
@@ -46,17 +46,11 @@ class Where:
 # %% ../nbs/08a_launch.ipynb #10a5ea72
 def command(recipe: Recipe, where: Where) -> str:
     """The `fpa_train` command of a run."""
-    usual = _flat(make_recipe(recipe.dataset, recipe.model, start_from=recipe.start_from or "-"))
-    changed = {name: value for name, value in _flat(recipe).items() if value != usual[name] and name != "start_from"}
+    usual = flat_settings(make_recipe(recipe.dataset, recipe.model, start_from=recipe.start_from or "-"))
+    changed = {name: value for name, value in flat_settings(recipe).items() if value != usual[name] and name != "start_from"}
     options = {"dataset": recipe.dataset, "model": recipe.model, "start_from": recipe.start_from, "overrides": " ".join(f"{name}={_short(value)}" for name, value in changed.items())}
     options |= {f.name: getattr(where, f.name) for f in fields(where) if getattr(where, f.name) != f.default and f.name != "resume"}
     return shlex.join(["fpa_train", *(part for name, value in options.items() if value for part in (f"--{name}", str(value))), *([] if where.resume else ["--no-resume"])])
-
-
-def _flat(recipe: Recipe) -> dict:
-    nested = asdict(recipe)
-    find = lambda name: nested[name.split(".")[0]][name.split(".")[1]] if "." in name else nested[name]
-    return {name: find(name) for name in setting_names()}
 
 
 def _short(value) -> str:

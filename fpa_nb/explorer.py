@@ -30,8 +30,8 @@ from torch import Tensor
 
 from .data import from_root
 from .fetch import write_text, written_whole
-from .gallery import around_grey, between, painting_frames, sample_latents, save_animation, to_pixels
-from .painter import Painter, Painting
+from .gallery import between, painting_frames, sample_latents, save_animation, to_pixels
+from .painter import Painter, Painting, around_grey
 from .refiner import RefinedPainter
 from .rules import delta_rule, hebbian_rule, oja_rule
 

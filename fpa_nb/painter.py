@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['INPUTS', 'SLOW_NETWORKS', 'PainterConfig', 'RepeatedLatent', 'MiniLatents', 'LSTMNetwork', 'TransformerNetwork',
-           'Head', 'Painting', 'Pretrained', 'Painter', 'show_images', 'show_steps', 'slerp']
+           'Head', 'Painting', 'Pretrained', 'Painter', 'show_images', 'around_grey', 'spread', 'show_steps', 'slerp']
 
 # %% ../nbs/01_painter.ipynb #46a8f493
 from contextlib import redirect_stdout
@@ -294,6 +294,19 @@ def show_images(
     plt.close(fig)
     return fig
 
+# %% ../nbs/01_painter.ipynb #a7d0c3e1
+def around_grey(
+    updates: Tensor,  # (..., channels, height, width)
+) -> Tensor:  # the same shape, in [0, 1]
+    """Updates as pictures: nothing is mid-grey, paint added is brighter, paint removed darker, each scaled to its own largest value."""
+    updates = updates.detach().float().cpu()
+    return 0.5 + 0.5 * updates / updates.abs().amax((-3, -2, -1), keepdim=True).clamp(min=1e-12)
+
+
+def spread(length: int, count: int) -> list[int]:
+    """At most so many indices of a sequence, evenly spread, the first and the last among them."""
+    return torch.linspace(0, length - 1, min(count, length)).round().long().tolist()
+
 # %% ../nbs/01_painter.ipynb #ed6cf643
 def show_steps(
     painting: Painting,
@@ -302,10 +315,8 @@ def show_steps(
     size: float = 0.8,  # width of a step, inches
 ) -> Figure:
     """The step strip of one painting: rank-one updates above, partial canvases below; at the end the refined image, if there is one."""
-    updates, frames = painting.updates[index].detach().float().cpu(), painting.frames[index].detach().float().cpu()
-    steps = torch.linspace(0, len(frames) - 1, min(count, len(frames))).round().long().tolist()
-    scale = updates.abs().amax((1, 2, 3), keepdim=True).clamp(min=1e-12)
-    columns = [(f"{t + 1}", 0.5 + 0.5 * updates[t] / scale[t], frames[t]) for t in steps]
+    updates, frames = around_grey(painting.updates[index]), painting.frames[index].detach().float().cpu()
+    columns = [(f"{t + 1}", updates[t], frames[t]) for t in spread(len(frames), count)]
     if painting.refined is not None:
         columns.append(("U-Net", None, painting.refined[index].detach().float().cpu()))
     fig, axes = plt.subplots(2, len(columns), figsize=(len(columns) * size, 2 * size + 0.3), squeeze=False, layout="constrained")

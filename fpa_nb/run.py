@@ -20,7 +20,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import numpy as np
 import torch
 from filelock import FileLock, Timeout
 from matplotlib.figure import Figure
@@ -28,6 +27,7 @@ from matplotlib.figure import Figure
 from .checkpoint import checkpoints_in
 from .data import find_root, from_root
 from .fetch import write_text
+from .painter import spread
 from .recipe import Recipe, differences, recipe_from_dict
 
 # %% ../nbs/05c_run.ipynb #5eb271b0
@@ -172,7 +172,7 @@ def show_metrics(run: Run) -> Figure:
 def show_samples(run: Run, count: int = 5, size: float = 2.6) -> Figure:
     """Sample grids of a run, evenly spread over its steps; always the same latents."""
     paths = run.samples
-    shown = [paths[i] for i in np.unique(np.linspace(0, len(paths) - 1, min(count, len(paths))).round().astype(int))]
+    shown = [paths[i] for i in spread(len(paths), count)]
     fig, axes = plt.subplots(1, len(shown), figsize=(size * len(shown), size), squeeze=False, layout="constrained")
     for ax, path in zip(axes[0], shown):
         ax.imshow(plt.imread(path), interpolation="nearest")

@@ -7,6 +7,7 @@ __all__ = ['Where', 'command', 'Job', 'make_job', 'fpa_train', 'main', 'repeat']
 
 # %% ../nbs/08a_launch.ipynb #8ecc9124
 import json
+import os
 import shlex
 import sys
 import threading
@@ -127,6 +128,9 @@ def fpa_train(
     """Train one model on one dataset; the same parameters as nbs/train.ipynb. Running it again goes on where it stopped."""
     fresh = {"fresh_discriminator": True} if fresh_discriminator else {}
     recipe = make_recipe(dataset, model, image_size, overrides, steps=steps, batch_size=batch_size, seed=seed, start_from=start_from or None, **fresh)
+    asked = os.environ.get("ACCELERATE_MIXED_PRECISION", "no")
+    if asked not in ("no", recipe.gan.precision):
+        raise ValueError(f"accelerate launch asks for mixed precision {asked}; here precision is a setting of the recipe: --mixed_precision no, and if it shall be bf16, --overrides gan.precision=bf16")
     job = make_job(recipe, Where(data_dir, cache_dir, runs_dir, name, resume, device, num_processes, extractor, trackers))
     main = Processes.here(device).is_main
     if main:

@@ -22,7 +22,7 @@ from torch.distributed.elastic.utils.distributed import get_free_port
 from tqdm.auto import tqdm
 
 from .checkpoint import Start
-from .data import ImageData, from_root, prepare
+from .data import Batches, ImageData, from_root, prepare
 from .fid import Scorer, choose_extractor
 from .official import load_start
 from .recipe import Recipe, flat_settings, make_recipe, recipe_from_dict
@@ -94,6 +94,7 @@ def make_job(recipe: Recipe, where: Where = Where()) -> Job:
     run = open_run(recipe, where.runs_dir, where.name, where.resume)
     start = load_start(from_root(recipe.start_from)) if recipe.start_from and not run.checkpoints else None
     data = prepare(recipe.dataset, where.data_dir, recipe.painter.image_size, recipe.painter.channels, where.cache_dir)
+    Batches(data, recipe.batch_size * recipe.accumulate)  # raises an error if there are fewer images
     return Job(run, where, data, Scorer(data, features, samples=recipe.score_samples), start)
 
 

@@ -135,7 +135,7 @@ def setting_names(settings: type = Recipe, prefix: str = "") -> list[str]:
     return names
 
 
-def flat_settings(recipe: "Recipe") -> dict:
+def flat_settings(recipe: Recipe) -> dict:
     """All settings of a recipe by dotted name."""
     nested = asdict(recipe)
     return {name: nested[outer][last] if last else nested[outer] for name in setting_names() for outer, _, last in [name.partition(".")]}

@@ -307,8 +307,9 @@ def write_reports(
         write_text(folder / "tables" / f"{name}.tex", table.to_latex(escape=True, caption=title))
     strips = {f"Painting steps: {'/'.join(p.parts[-5:-2])}": p for p in sorted(from_root(runs_dir).glob("*/*/*/figures/strip.png"))}
     shown = {title: f"<h2>{html.escape(title)}</h2>{table.rename_axis(index=None).to_html()}" for title, table in tables.items()}
-    parts = [_picture(figure, title) for title, figure in (learning_curves(runs_dir) | strips).items()]
-    parts += [_scrubber(paintings)] if (paintings := _paintings(runs_dir)) else []
-    parts = [part for title, part in shown.items() if not title.startswith("(d)")] + parts + [part for title, part in shown.items() if title.startswith("(d)")]  # speed comes last
+    results, speed = ([part for title, part in shown.items() if title.startswith("(d)") == last] for last in (False, True))
+    pictures = [_picture(figure, title) for title, figure in (learning_curves(runs_dir) | strips).items()]
+    scrubber = [_scrubber(paintings)] if (paintings := _paintings(runs_dir)) else []
+    parts = [*results, *pictures, *scrubber, *speed]
     write_text(folder / "index.html", f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>fpa_nb: results</title><style>{STYLE}</style></head><body><h1>Results</h1><p>{note}</p>{"".join(parts)}</body></html>\n')
     return tables

@@ -22,7 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from .fetch import sha256, write_text
+from .files import sha256, write_text
 from .gan import Gan
 from .lightgan import Discriminator
 from .painter import Painter

@@ -28,8 +28,7 @@ from pydantic import ConfigDict, Field, PositiveInt
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from .data import from_root
-from .fetch import write_text, written_whole
+from .files import atomic_write, from_root, write_text
 from .gallery import between, painting_frames, sample_latents, save_animation, to_pixels
 from .painter import Painter, Painting, around_grey
 from .refiner import RefinedPainter
@@ -329,7 +328,7 @@ class Explorer(widgets.VBox):
             raise ValueError("say where to save it: the name of a file")
         path = from_root(self.controls.file.value).with_suffix(".png")
         path.parent.mkdir(parents=True, exist_ok=True)
-        with written_whole(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.write_bytes(encode_png(self.edited.images[0], self.scale))
         self.notes["status"].value = html.escape(f"saved {path}")
 

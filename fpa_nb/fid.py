@@ -27,7 +27,8 @@ from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 from .data import ImageData
-from .fetch import DownloadError, fetch, sha256, written_whole
+from .fetch import DownloadError, fetch
+from .files import atomic_write, sha256
 
 # %% ../nbs/07_fid.ipynb #2148db35
 class FeatureStatistics:
@@ -80,7 +81,7 @@ class Moments:
     def save(self, path: Path) -> None:
         """Write an `.npz` file, whole or not at all."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        with written_whole(path) as temporary:
+        with atomic_write(path) as temporary:
             np.savez(temporary, mu=self.mean.numpy(), sigma=self.covariance.numpy(), count=self.count)
 
     @classmethod

@@ -23,11 +23,10 @@ from torch import Tensor, nn
 from torchvision.utils import make_grid
 
 from .checkpoint import load_generator
-from .data import from_root
-from .fetch import written_whole
+from .files import atomic_write, from_root
 from .lightgan import LightGenerator
 from .official import load_official
-from .painter import Painter, Painting, around_grey, slerp, spread
+from .painter import Painter, Painting, around_grey, slerp, evenly_spaced
 from .refiner import RefinedPainter
 from .run import Run
 
@@ -127,7 +126,7 @@ def show_channels(
     """Each channel by itself: its rank-one updates (each scaled to its own largest value, around mid-grey) above its canvases."""
     updates, frames = around_grey(painting.updates[index].unsqueeze(2)).squeeze(2), painting.frames[index].detach().float().cpu()
     names = CHANNELS[frames.shape[1]]
-    steps = spread(len(frames), count)
+    steps = evenly_spaced(len(frames), count)
     fig, axes = plt.subplots(2 * len(names), len(steps), figsize=(len(steps) * size + 0.3, 2 * len(names) * size), squeeze=False, layout="constrained")
     for column, t in enumerate(steps):
         axes[0, column].set_title(f"{t + 1}", fontsize=8)
@@ -249,6 +248,6 @@ def save_animation(
     if frames.ndim != 4 or not len(frames) or frames.shape[-1] != 3 or frames.dtype != np.uint8:
         raise ValueError(f"frames must be uint8 of shape (n, height, width, 3), not {frames.dtype} of shape {frames.shape}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         WRITERS[path.suffix.lower()](np.concatenate([frames, frames[-1:].repeat(max(0, round(hold * fps) - 1), 0)]), temporary, fps)
     return path

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from .checkpoint import Start, load_optimiser, start_from_checkpoint
-from .fetch import write_text, written_whole
+from .files import atomic_write, write_text
 from .gan import Gan, GanConfig
 from .lightgan import Blur, Discriminator, DiscriminatorConfig, LightGenerator, LightGeneratorConfig
 from .painter import Painter, PainterConfig
@@ -52,12 +52,12 @@ NAMES = {
         (r"unet\.exit\.0\.", "u_net.final_res_block.", RESIDUAL), (r"unet\.exit\.1", "u_net.final_conv"),
     ],
     LightGenerator: [
-        (r"enter", "initial_conv"), (r"doubles\.(\d+)\.3", lambda i: f"layers.{i}.0.2.1"), (r"doubles\.(\d+)\.4\.strength", lambda i: f"layers.{i}.0.3.weight"),
-        (r"doubles\.(\d+)\.5", lambda i: f"layers.{i}.0.4"), (r"excitations\.(\d+)\.weigh", lambda i: f"layers.{i - 2}.1.to_k"), (r"excitations\.(\d+)\.factors", lambda i: f"layers.{i - 2}.1.net"),
+        (r"enter", "initial_conv"), (r"upsamples\.(\d+)\.3", lambda i: f"layers.{i}.0.2.1"), (r"upsamples\.(\d+)\.4\.strength", lambda i: f"layers.{i}.0.3.weight"),
+        (r"upsamples\.(\d+)\.5", lambda i: f"layers.{i}.0.4"), (r"excitations\.(\d+)\.weigh", lambda i: f"layers.{i - 2}.1.to_k"), (r"excitations\.(\d+)\.factors", lambda i: f"layers.{i - 2}.1.net"),
         (r"attentions\.(\d+)\.", lambda i: f"layers.{i - 2}.2.", ATTENTION), (r"exit", "out_conv"),
     ],
     Discriminator: [
-        (r"plain\.(\d+)", lambda i: f"non_residual_layers.{i}.1"), (r"halvings\.(\d+)\.", lambda i: f"residual_layers.{i}.0.", HALVE), (r"attentions\.(\d+)\.", lambda i: f"residual_layers.{i}.1.", ATTENTION),
+        (r"plain\.(\d+)", lambda i: f"non_residual_layers.{i}.1"), (r"downsamples\.(\d+)\.", lambda i: f"residual_layers.{i}.0.", HALVE), (r"attentions\.(\d+)\.", lambda i: f"residual_layers.{i}.1.", ATTENTION),
         (r"head\.mix", "to_logits.1"), (r"head\.out", "to_logits.3"), (r"small_head\.enter", "to_shape_disc_out.0"), (r"small_head\.attention32\.", "to_shape_disc_out.1.fn.", ATTENTION),
         (r"small_head\.halve\.", "to_shape_disc_out.2.", HALVE), (r"small_head\.attention16\.", "to_shape_disc_out.3.fn.", ATTENTION), (r"small_head\.out", "to_shape_disc_out.5"),
         (r"decoder\.layers\.(\d+)", lambda i: f"decoder1.layers.{i}.1"), (r"quadrant_decoder\.layers\.(\d+)", lambda i: f"decoder2.layers.{i}.1"),
@@ -378,8 +378,8 @@ def whole_official_state(model: nn.Module) -> dict[str, Tensor]:
 
 def _blurs(model: nn.Module) -> list[str]:
     if isinstance(model, LightGenerator):
-        return [f"layers.{i}.0.1.f" for i in range(len(model.doubles))]
-    halvings = [f"residual_layers.{i}.0" for i in range(len(model.halvings))] + ["to_shape_disc_out.2"]
+        return [f"layers.{i}.0.1.f" for i in range(len(model.upsamples))]
+    halvings = [f"residual_layers.{i}.0" for i in range(len(model.downsamples))] + ["to_shape_disc_out.2"]
     heads = ["to_logits.0.f"] if model.config.output_size == 1 else []
     return [f"non_residual_layers.{i}.0.f" for i in range(len(model.plain))] + [f"{h}.branches.{b}.0.f" for h in halvings for b in (0, 1)] + heads
 
@@ -405,7 +405,7 @@ def save_official(
         "version": version, "G_scaler": {}, "D_scaler": {},
         "G_opt": _official_optimiser(gan.generator_optimiser, generator), "D_opt": _official_optimiser(gan.discriminator_optimiser, gan.discriminator),
     }  # fmt: skip
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         torch.save(content, temporary)
     if not path.with_name("args.txt").exists():
         write_text(path.with_name("args.txt"), json.dumps(official_arguments(generator), indent=1))

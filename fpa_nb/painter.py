@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['INPUTS', 'SLOW_NETWORKS', 'PainterConfig', 'RepeatedLatent', 'MiniLatents', 'LSTMNetwork', 'TransformerNetwork',
-           'Head', 'Painting', 'Pretrained', 'Painter', 'show_images', 'around_grey', 'spread', 'show_steps', 'slerp']
+           'Head', 'Painting', 'Pretrained', 'Painter', 'show_images', 'around_grey', 'evenly_spaced', 'show_steps',
+           'slerp']
 
 # %% ../nbs/01_painter.ipynb #46a8f493
 from contextlib import redirect_stdout
@@ -303,7 +304,7 @@ def around_grey(
     return 0.5 + 0.5 * updates / updates.abs().amax((-3, -2, -1), keepdim=True).clamp(min=1e-12)
 
 
-def spread(length: int, count: int) -> list[int]:
+def evenly_spaced(length: int, count: int) -> list[int]:
     """At most so many indices of a sequence, evenly spread, the first and the last among them."""
     return torch.linspace(0, length - 1, min(count, length)).round().long().tolist()
 
@@ -316,7 +317,7 @@ def show_steps(
 ) -> Figure:
     """The step strip of one painting: rank-one updates above, partial canvases below; at the end the refined image, if there is one."""
     updates, frames = around_grey(painting.updates[index]), painting.frames[index].detach().float().cpu()
-    columns = [(f"{t + 1}", updates[t], frames[t]) for t in spread(len(frames), count)]
+    columns = [(f"{t + 1}", updates[t], frames[t]) for t in evenly_spaced(len(frames), count)]
     if painting.refined is not None:
         columns.append(("U-Net", None, painting.refined[index].detach().float().cpu()))
     fig, axes = plt.subplots(2, len(columns), figsize=(len(columns) * size, 2 * size + 0.3), squeeze=False, layout="constrained")

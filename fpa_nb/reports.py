@@ -25,10 +25,10 @@ from PIL import Image
 from torch import Tensor, nn
 
 from .checkpoint import checkpoints_in, load_generator
-from .data import DATASETS, folder_source, from_root, known_dataset, prepare_image
+from .data import DATASETS, folder_source, known_dataset, prepare_image
 from .explorer import export_html
-from .fetch import write_text
 from .fid import Evaluation, painted_images
+from .files import from_root, write_text
 from .gallery import load_painter, sample_latents
 from .official import load_official
 from .painter import Painting

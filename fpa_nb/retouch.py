@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torchvision.utils import make_grid
 
 from .explorer import guarded
-from .data import from_root
+from .files import from_root
 from .gallery import sample_latents, to_pixels
 from .lightgan import LightGenerator
 from .painter import Painter
@@ -40,7 +40,7 @@ def framed_png(
 
 # %% ../nbs/10a_retouch.ipynb #7a76554f
 SHOWN, POOL = 14, 256  # pictures a row; pictures among which the most alike are looked for
-LAYERS = {Painter: "head.linear", LightGenerator: "doubles.0.3"}  # the layer that is edited if none is named
+LAYERS = {Painter: "head.linear", LightGenerator: "upsamples.0.3"}  # the layer that is edited if none is named
 
 
 def _retouch_controls(size: int, steps: int | None) -> dict[str, widgets.Widget]:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from .fetch import written_whole
+from .files import atomic_write
 from .rules import Writes
 
 # %% ../nbs/10_rewriting.ipynb #6962821c
@@ -218,7 +218,7 @@ def save_edit(
     """Write an edit to a file that appears when it is whole."""
     path = Path(path)
     tensors = {"written": edit.writes.written.contiguous(), "places": edit.writes.places.contiguous()}
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         save_file(tensors, temporary, {"layer": edit.layer, "before": edit.before, "disturbance": repr(edit.disturbance)})
     return path
 

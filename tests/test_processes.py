@@ -39,7 +39,7 @@ def alone(tmp_path_factory):
     return start(tmp_path, "one", 1)[0], start(tmp_path, "twenty", 20)[0]
 
 
-LAUNCH = ("accelerate", "launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0", "-m", "fpa_nb.training")
+LAUNCH = ("accelerate", "launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0", "-m", "fpa_nb.launch")
 # "multi_gpu" is Accelerate's word for several processes on one machine (for its --cpu it wants MPI); `start` asks for the CPU
 
 

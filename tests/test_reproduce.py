@@ -14,7 +14,7 @@ import pandas as pd
 from conftest import ROOT
 from PIL import Image
 
-from fpa_nb.reproduce import make_jobs, reproduce
+from fpa_nb.reproduce import make_experiments, reproduce
 
 COMMAND = Path(sys.executable).with_name("fpa_reproduce")
 SMALL = ["steps=10", "overrides=painter.hidden_size=16 lightgan.fmap_max=8 discriminator.fmap_max=8"]
@@ -53,7 +53,7 @@ def test_kill_and_run_again_does_only_the_rest(tmp_path):
 
 
 def test_failures_are_listed_and_the_rest_goes_on(tmp_path):
-    jobs = make_jobs(["afhq_cat", "digits"], ["fpa"], [0], str(tmp_path), dict(s.split("=", 1) for s in SMALL) | {"data_dir": str(tmp_path)}, {"samples": 60, "replicates": 0, "extractor": "pixels"})
+    jobs = make_experiments(["afhq_cat", "digits"], ["fpa"], [0], str(tmp_path), dict(s.split("=", 1) for s in SMALL) | {"data_dir": str(tmp_path)}, {"samples": 60, "replicates": 0, "extractor": "pixels"})
     failures = reproduce(jobs, executor="local", say=lambda line: None)  # through submitit
     assert len(failures) == 1 and "afhq_cat/fpa/seed0" in failures[0] and "train.ipynb" in failures[0]
     assert done(tmp_path.parent / tmp_path.name) == [] and jobs[1].state == "done"

@@ -1,0 +1,102 @@
+"""Check that the notebooks keep the house rules: python .ci/check.py [NOTEBOOK ...]   (without names: all, and their order)
+
+Lines fit a screen, exported cells hold one idea, imports go up only, and the chapters lead from one to the next in the order of the index.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+
+ROOT = Path(__file__).resolve().parent.parent
+LONGEST_LINE, LONGEST_CELL, LONGEST_MODULE = 120, 40, 420
+IMPORT = re.compile(r"^\s*(?:from fpa_nb\.(\w+) import|import fpa_nb\.(\w+)|from fpa_nb import (\w+))", re.M)
+
+
+def cells(path: Path) -> list[tuple[str, str, bool]]:
+    """Kind, source and whether it is exported, of each cell of a notebook."""
+    notebook = nbformat.read(path, as_version=4)
+    return [(c.cell_type, c.source, bool(re.search(r"^#\|\s*export", c.source, re.M))) for c in notebook.cells]
+
+
+def module_of(path: Path) -> str | None:
+    """The module that a notebook exports, if it does."""
+    return next((m[1] for _, text, _ in cells(path) if (m := re.search(r"^#\| default_exp (\w+)", text, re.M))), None)
+
+
+def check_lines(path: Path) -> list[str]:
+    """Lines that are too long, and exported cells that hold too much."""
+    wrong, exported = [], 0
+    for number, (kind, text, is_exported) in enumerate(cells(path)):
+        lines = text.split("\n")
+        wrong += [f"{path.name}, cell {number}: a line of {len(line)} characters: {line[:60]}..." for line in lines if len(line) > LONGEST_LINE]
+        if is_exported:
+            exported += len(lines)
+            if len(lines) > LONGEST_CELL:
+                wrong.append(f"{path.name}, cell {number}: an exported cell of {len(lines)} lines")
+    if exported > LONGEST_MODULE:
+        wrong.append(f"{path.name} exports {exported} lines: divide it")
+    return wrong
+
+
+def check_imports(chapters: list[Path]) -> list[str]:
+    """Imports of exported code that go to a later chapter."""
+    order = {module: i for i, path in enumerate(chapters) if (module := module_of(path))}
+    wrong = []
+    for i, path in enumerate(chapters):
+        for _, text, is_exported in cells(path):
+            for found in IMPORT.finditer(text) if is_exported else ():
+                name = next(filter(None, found.groups()))
+                if order.get(name, -1) >= i:
+                    wrong.append(f"{path.name} imports {name}, which is no earlier chapter")
+    return wrong
+
+
+def head(path: Path) -> tuple[str, str]:
+    """A chapter's description, and the line below it: its way, what it needs, its minutes."""
+    lines = [line for line in cells(path)[0][1].split("\n") if line.strip()]
+    return (lines[1].removeprefix("> "), lines[2]) if len(lines) == 3 else ("", "")
+
+
+def check_order(chapters: list[Path]) -> list[str]:
+    """Whether index and chapters say the same, and each chapter leads to the next one of the index."""
+    index = "\n".join(text for _, text, _ in cells(ROOT / "nbs" / "index.ipynb"))
+    listed = re.findall(r"^\| \[[^\]]+\]\((\d\w+)\.ipynb\) \| (.*?) \| (.*?) \| (\d+) \|$", index, re.M)
+    names, wrong = [name for name, *_ in listed], []
+    if sorted(names) != sorted(path.stem for path in chapters):
+        wrong.append(f"the index lists other chapters than there are: {', '.join(sorted(set(names) ^ {p.stem for p in chapters}))}")
+    by_name = {path.stem: path for path in chapters}
+    for (name, about, needs, minutes), after in zip(listed, [*names[1:], "train"]):
+        if name not in by_name:
+            continue
+        description, line = head(by_name[name])
+        if description != about:
+            wrong.append(f"{name}: described as {description!r}, in the index as {about!r}")
+        if not line.endswith(f"needs {needs} · {minutes} min"):
+            wrong.append(f"{name}: below its title should stand '... needs {needs} · {minutes} min', as in the index, not {line!r}")
+        last = cells(by_name[name])[-1][1]
+        links = re.findall(r"^Next: .*?\]\((\w+)\.ipynb\)", last, re.M | re.S)
+        if links != [after]:
+            wrong.append(f"{name}: must end with 'Next: [...]({after}.ipynb)', and leads to {', '.join(links) or 'nothing'}")
+    return wrong
+
+
+def check_file(path: Path) -> list[str]:
+    """Lines of a Python file that are too long."""
+    lines = enumerate(path.read_text().split("\n"), 1)
+    return [f"{path.relative_to(ROOT)}:{i}: a line of {len(line)} characters" for i, line in lines if len(line) > LONGEST_LINE]
+
+
+if __name__ == "__main__":
+    every = sorted((ROOT / "nbs").glob("*.ipynb"))
+    chapters = [path for path in every if path.stem[0].isdigit()]
+    chosen = [Path(name).resolve() for name in sys.argv[1:]]
+    wrong = [line for path in chosen or every for line in check_lines(path)]
+    wrong += [line for line in check_imports(chapters) if not chosen or line.split()[0] in {p.name for p in chosen}]
+    if not chosen:
+        wrong += check_order(chapters)
+        wrong += [line for folder in ("tests", ".ci") for path in sorted((ROOT / folder).glob("*.py")) for line in check_file(path)]
+        wrong += check_file(ROOT / "setup.py")
+    print("\n".join(wrong) or f"{len(chosen or every)} notebooks keep the rules")
+    sys.exit(bool(wrong))

@@ -1,6 +1,7 @@
-"""Check that the notebooks keep the house rules: python .ci/check.py [NOTEBOOK ...]   (without names: all, and their order)
+"""Check that the notebooks keep the house rules: python .ci/check.py [NOTEBOOK ...]
 
-Lines fit a screen, exported cells hold one idea, imports go up only, and the chapters lead from one to the next in the order of the index.
+Lines fit a screen, exported cells hold one idea, and imports go up only. Without names all are checked, and that the
+chapters lead from one to the next in the order of the index.
 """
 
 import re
@@ -16,8 +17,8 @@ IMPORT = re.compile(r"^\s*(?:from fpa_nb\.(\w+) import|import fpa_nb\.(\w+)|from
 
 def cells(path: Path) -> list[tuple[str, str, bool]]:
     """Kind, source and whether it is exported, of each cell of a notebook."""
-    notebook = nbformat.read(path, as_version=4)
-    return [(c.cell_type, c.source, bool(re.search(r"^#\|\s*export", c.source, re.M))) for c in notebook.cells]
+    found = nbformat.read(path, as_version=4).cells
+    return [(cell.cell_type, cell.source, bool(re.search(r"^#\|\s*export", cell.source, re.M))) for cell in found]
 
 
 def module_of(path: Path) -> str | None:
@@ -30,7 +31,8 @@ def check_lines(path: Path) -> list[str]:
     wrong, exported = [], 0
     for number, (kind, text, is_exported) in enumerate(cells(path)):
         lines = text.split("\n")
-        wrong += [f"{path.name}, cell {number}: a line of {len(line)} characters: {line[:60]}..." for line in lines if len(line) > LONGEST_LINE]
+        too_long = [line for line in lines if len(line) > LONGEST_LINE]
+        wrong += [f"{path.name}, cell {number}: a line of {len(line)} characters: {line[:60]}..." for line in too_long]
         if is_exported:
             exported += len(lines)
             if len(lines) > LONGEST_CELL:
@@ -62,23 +64,27 @@ def head(path: Path) -> tuple[str, str]:
 def check_order(chapters: list[Path]) -> list[str]:
     """Whether index and chapters say the same, and each chapter leads to the next one of the index."""
     index = "\n".join(text for _, text, _ in cells(ROOT / "nbs" / "index.ipynb"))
-    listed = re.findall(r"^\| \[[^\]]+\]\((\d\w+)\.ipynb\) \| (.*?) \| (.*?) \| (\d+) \|$", index, re.M)
+    files = dict(re.findall(r"^\[(\w+)\]: (\w+)\.ipynb$", index, re.M))
+    rows = re.findall(r"^\| \[[^\]]+\]\[(\d\w*)\] \| (.*?) \| (.*?) \| (\d+) \|$", index, re.M)
+    listed = [(files.get(row[0], row[0]), *row[1:]) for row in rows]
     names, wrong = [name for name, *_ in listed], []
-    if sorted(names) != sorted(path.stem for path in chapters):
-        wrong.append(f"the index lists other chapters than there are: {', '.join(sorted(set(names) ^ {p.stem for p in chapters}))}")
     by_name = {path.stem: path for path in chapters}
+    if set(names) != set(by_name):
+        wrong.append(f"the index lists other chapters than there are: {', '.join(sorted(set(names) ^ set(by_name)))}")
     for (name, about, needs, minutes), after in zip(listed, [*names[1:], "train"]):
         if name not in by_name:
             continue
         description, line = head(by_name[name])
         if description != about:
             wrong.append(f"{name}: described as {description!r}, in the index as {about!r}")
-        if not line.endswith(f"needs {needs} · {minutes} min"):
-            wrong.append(f"{name}: below its title should stand '... needs {needs} · {minutes} min', as in the index, not {line!r}")
+        wanted = f"needs {needs} · {minutes} min"
+        if not line.endswith(wanted):
+            wrong.append(f"{name}: below its title should stand '... {wanted}', as in the index, not {line!r}")
         last = cells(by_name[name])[-1][1]
         links = re.findall(r"^Next: .*?\]\((\w+)\.ipynb\)", last, re.M | re.S)
         if links != [after]:
-            wrong.append(f"{name}: must end with 'Next: [...]({after}.ipynb)', and leads to {', '.join(links) or 'nothing'}")
+            leads = ", ".join(links) or "nothing"
+            wrong.append(f"{name}: must end with 'Next: [...]({after}.ipynb)', and leads to {leads}")
     return wrong
 
 
@@ -93,10 +99,11 @@ if __name__ == "__main__":
     chapters = [path for path in every if path.stem[0].isdigit()]
     chosen = [Path(name).resolve() for name in sys.argv[1:]]
     wrong = [line for path in chosen or every for line in check_lines(path)]
-    wrong += [line for line in check_imports(chapters) if not chosen or line.split()[0] in {p.name for p in chosen}]
+    imports, names = check_imports(chapters), {path.name for path in chosen}
+    wrong += [line for line in imports if not chosen or line.split()[0] in names]
     if not chosen:
         wrong += check_order(chapters)
-        wrong += [line for folder in ("tests", ".ci") for path in sorted((ROOT / folder).glob("*.py")) for line in check_file(path)]
-        wrong += check_file(ROOT / "setup.py")
+        files = [ROOT / "setup.py", *sorted((ROOT / "tests").glob("*.py")), *sorted((ROOT / ".ci").glob("*.py"))]
+        wrong += [line for path in files for line in check_file(path)]
     print("\n".join(wrong) or f"{len(chosen or every)} notebooks keep the rules")
     sys.exit(bool(wrong))

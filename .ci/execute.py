@@ -18,7 +18,8 @@ def kept(output: nbformat.NotebookNode) -> bool:
     return output.get("name") != "stderr" and WIDGET not in output.get("data", {})
 
 
-for path in map(Path, sys.argv[1:]):
+def execute(path: Path) -> None:
+    """Run a notebook in its own folder and store it with its outputs."""
     notebook = nbformat.read(path, as_version=4)
     ExecutePreprocessor(timeout=1200, kernel_name="python3").preprocess(notebook, {"metadata": {"path": path.parent}})
     notebook.metadata.pop("widgets", None)
@@ -26,5 +27,10 @@ for path in map(Path, sys.argv[1:]):
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if kept(output)]
     nbformat.write(notebook, path)
-    print(f"ran {path}")
-subprocess.run(["nbdev_clean"], check=True)
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        execute(Path(name))
+        print(f"ran {name}")
+    subprocess.run(["nbdev_clean"], check=True)

@@ -1,7 +1,7 @@
 """Make an executed notebook fit to be committed: python .ci/page.py reports/digits.ipynb [RUN_FOLDER]
 
-Drops widget state, progress bars, warnings and papermill's notes from the page, and copies the run's figures, and the averaged model of its last checkpoint
-under the model's name, to a folder beside it.
+Drops widget state, progress bars, warnings and papermill's notes from the page, and copies the run's figures, and the
+averaged model of its last checkpoint under the model's name, to a folder beside it.
 """
 
 import shutil
@@ -10,6 +10,8 @@ from pathlib import Path
 
 import nbformat
 
+from execute import kept
+
 page = Path(sys.argv[1])
 notebook = nbformat.read(page, as_version=4)
 notebook.metadata = {"kernelspec": notebook.metadata["kernelspec"]}
@@ -17,7 +19,7 @@ for cell in notebook.cells:
     cell.metadata = {}
     if cell.cell_type == "code":
         cell.execution_count = None
-        cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr" and "application/vnd.jupyter.widget-view+json" not in o.get("data", {})]
+        cell.outputs = [output for output in cell.outputs if kept(output)]
         for output in cell.outputs:
             output.get("metadata", {}).clear()
             if "execution_count" in output:

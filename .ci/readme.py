@@ -9,5 +9,7 @@ cells = nbformat.read(root / "nbs" / "index.ipynb", as_version=4).cells
 text = "\n\n".join(cell.source.strip() for cell in cells if cell.cell_type == "markdown")
 text = text.replace("](../", "](")  # links from nbs/ become links from the root
 for notebook in (root / "nbs").glob("*.ipynb"):
-    text = text.replace(f"]({notebook.name})", f"](nbs/{notebook.name})")
-(root / "README.md").write_text(f"<!-- made from nbs/index.ipynb by .ci/readme.py: edit that -->\n\n{text}\n", encoding="utf-8")
+    for before in ("](", "]: "):  # inline links, and the list of links at the end
+        text = text.replace(f"{before}{notebook.name}", f"{before}nbs/{notebook.name}")
+note = "<!-- made from nbs/index.ipynb by .ci/readme.py: edit that -->"
+(root / "README.md").write_text(f"{note}\n\n{text}\n", encoding="utf-8")

@@ -91,7 +91,8 @@ def check_order(chapters: list[Path]) -> list[str]:
 def check_file(path: Path) -> list[str]:
     """Lines of a Python file that are too long."""
     lines = enumerate(path.read_text().split("\n"), 1)
-    return [f"{path.relative_to(ROOT)}:{i}: a line of {len(line)} characters" for i, line in lines if len(line) > LONGEST_LINE]
+    where = path.relative_to(ROOT)
+    return [f"{where}:{i}: a line of {len(line)} characters" for i, line in lines if len(line) > LONGEST_LINE]
 
 
 if __name__ == "__main__":

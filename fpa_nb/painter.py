@@ -165,12 +165,12 @@ class Head(nn.Module):
     def __init__(self, config: PainterConfig):
         super().__init__()
         size, channels, self.config = config.image_size, config.channels, config
-        wide = nn.Sequential(nn.Linear(config.hidden_size, config.wide_dim), nn.ReLU())
-        self.wide = wide if config.wide_dim else nn.Identity()
+        hidden, wide = config.hidden_size, config.wide_dim
+        self.wide = nn.Sequential(nn.Linear(hidden, wide), nn.ReLU()) if wide else nn.Identity()
         rule = RULES[config.rule]
         beta_size = 0 if not rule.has_betas else size if config.vector_betas else 1
         self.sizes = [channels * size, channels * size, channels * beta_size, *(channels for _ in rule.extras)]
-        self.linear = nn.Linear(config.wide_dim or config.hidden_size, sum(self.sizes))
+        self.linear = nn.Linear(wide or hidden, sum(self.sizes))
         bound = config.head_init / (channels * (2 * size + 1)) ** 0.5  # the official formula, whatever the size of beta
         nn.init.uniform_(self.linear.weight, -bound, bound)
         nn.init.uniform_(self.linear.bias, -bound, bound)

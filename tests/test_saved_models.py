@@ -82,7 +82,7 @@ def other_settings(draw, content):
 
 @st.composite
 def other_tensors(draw, content):
-    """A model.safetensors in which a tensor is missing, renamed, reshaped, of another type or empty, or one is added."""
+    """A model.safetensors in which a tensor is missing, renamed, reshaped, empty or of another type, or added."""
     tensors = load(content)
     name = draw(st.sampled_from(sorted(tensors)))
     tensor = tensors.pop(name)

@@ -10,6 +10,7 @@ __all__ = ['INPUTS', 'SLOW_NETWORKS', 'PainterConfig', 'RepeatedLatent', 'MiniLa
 # %% ../nbs/01_painter.ipynb #46a8f493
 from contextlib import redirect_stdout
 from dataclasses import dataclass as plain_dataclass
+from dataclasses import field
 from typing import Literal
 
 import matplotlib.pyplot as plt
@@ -21,7 +22,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 from torchvision.utils import make_grid
 
-from .rules import Writes, delta_rule, hebbian_rule, oja_rule
+from .rules import RULES, Writes
 
 # %% ../nbs/01_painter.ipynb #031b51a8
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -44,7 +45,7 @@ class PainterConfig:
     num_heads: PositiveInt = 8  # transformer
     feedforward_dim: PositiveInt = 1024  # transformer
     wide_dim: NonNegativeInt = 0  # width of an extra linear-ReLU layer before the head (official `wide_out_dim`); 0: none
-    rule: Literal["delta", "hebbian", "oja"] = "delta"  # programming rule
+    rule: str = "delta"  # programming rule, see RULES of chapter 00
     plain_first: bool = True  # first step without beta on an empty canvas, as the official results were made; False: the paper's equation
     softmax_keys: bool = True  # official `use_softmax`
     tanh_values: bool = False  # official `val_tanh`
@@ -59,6 +60,8 @@ class PainterConfig:
     judged_late: bool = False  # take them one update late, as the official code does by mistake
 
     def __post_init__(self):
+        if self.rule not in RULES:
+            raise ValueError(f"unknown rule {self.rule!r}; known: {', '.join(RULES)}")
         if self.inputs == "split" and self.latent_dim % self.steps:
             raise ValueError(f"inputs='split' cuts latent_dim into steps parts: latent_dim={self.latent_dim} is not a multiple of steps={self.steps}")
         if self.inputs == "v1" and self.slow == "lstm" and not self.latent_to_state:
@@ -157,27 +160,37 @@ SLOW_NETWORKS = {"lstm": LSTMNetwork, "transformer": TransformerNetwork}
 
 # %% ../nbs/01_painter.ipynb #a9b9c1c0
 class Head(nn.Module):
-    """From hidden vectors to keys, values and learning rates for every channel."""
+    """From hidden vectors to keys, values, learning rates and what else the rule needs, for every channel."""
 
     def __init__(self, config: PainterConfig):
         super().__init__()
         size, channels, self.config = config.image_size, config.channels, config
-        self.wide = nn.Sequential(nn.Linear(config.hidden_size, config.wide_dim), nn.ReLU()) if config.wide_dim else nn.Identity()
-        beta_size = 0 if config.rule == "hebbian" else size if config.vector_betas else 1
-        self.sizes = [channels * size, channels * size, channels * beta_size]
-        self.linear = nn.Linear(config.wide_dim or config.hidden_size, sum(self.sizes))
+        hidden, wide = config.hidden_size, config.wide_dim
+        self.wide = nn.Sequential(nn.Linear(hidden, wide), nn.ReLU()) if wide else nn.Identity()
+        rule = RULES[config.rule]
+        beta_size = 0 if not rule.has_betas else size if config.vector_betas else 1
+        self.sizes = [channels * size, channels * size, channels * beta_size, *(channels for _ in rule.extras)]
+        self.linear = nn.Linear(wide or hidden, sum(self.sizes))
         bound = config.head_init / (channels * (2 * size + 1)) ** 0.5  # the official formula, whatever the size of beta
         nn.init.uniform_(self.linear.weight, -bound, bound)
         nn.init.uniform_(self.linear.bias, -bound, bound)
+        self._start_extras()
 
-    def forward(self, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # (batch, steps, hidden) -> 3 x (batch, channels, steps, size)
+    def _start_extras(self) -> None:
+        """Biases with which the rule's further outputs do next to nothing, so that ..."""
+        for bias, neutral in zip(self.linear.bias.split(self.sizes)[3:], RULES[self.config.rule].extras.values()):
+            nn.init.constant_(bias, torch.logit(torch.tensor(neutral), eps=0.1 / self.config.steps).item())
+
+    def forward(self, hidden: Tensor) -> tuple[Tensor, ...]:  # (batch, steps, hidden) -> each (batch, channels, steps, size)
         parts = self.linear(self.wide(hidden)).split(self.sizes, -1)
-        keys, values, betas = (part.unflatten(-1, (self.config.channels, -1)).transpose(1, 2) for part in parts)
+        keys, values, betas, *extras = (part.unflatten(-1, (self.config.channels, -1)).transpose(1, 2) for part in parts)
         keys = keys.softmax(-1) if self.config.softmax_keys else keys
         values = values.tanh() if self.config.tanh_values else values
-        if self.config.rule == "hebbian":
-            return keys, values, torch.ones_like(values[..., :1])
-        return keys, values, betas.sigmoid() if self.config.sigmoid_betas else betas
+        if not RULES[self.config.rule].has_betas:
+            betas = torch.ones_like(values[..., :1])
+        elif self.config.sigmoid_betas:
+            betas = betas.sigmoid()
+        return keys, values, betas, *(extra.sigmoid() for extra in extras)
 
 # %% ../nbs/01_painter.ipynb #b0b81c40
 @plain_dataclass(frozen=True)
@@ -189,7 +202,8 @@ class Painting:
     betas: Tensor  # (batch, channels, steps, 1) or (batch, channels, steps, height)
     writes: Writes  # what the rule wrote, in factors
     tanh_output: bool  # whether canvases become images through a tanh
-    refined: Tensor | None = None  # (batch, channels, height, width), the final image where a refiner (chapter 02) had the last word
+    refined: Tensor | None = None  # (batch, channels, height, width), the final image of a refiner (chapter 02)
+    extras: dict[str, Tensor] = field(default_factory=dict)  # the rule's further inputs, each (batch, channels, steps, 1)
 
     @property
     def updates(self) -> Tensor:
@@ -246,16 +260,13 @@ class Painter(nn.Module, Pretrained):
         """Paint a batch of images and keep every step. Raises `ValueError` for latents of another size."""
         if latents.ndim != 2 or latents.shape[1] != self.latent_dim:
             raise ValueError(f"latents have shape {tuple(latents.shape)}; this painter needs (batch, {self.latent_dim})")
-        keys, values, betas = self.head(self.slow(self.inputs(latents), latents))
-        return Painting(keys, values, betas, self._write(keys, values, betas), self.config.tanh_output)
-
-    def _write(self, keys: Tensor, values: Tensor, betas: Tensor) -> Writes:
+        config, rule = self.config, RULES[self.config.rule]
+        keys, values, betas, *extras = self.head(self.slow(self.inputs(latents), latents))
+        extras = dict(zip(rule.extras, extras))
         initial = None if self.canvas is None else self.canvas.expand(len(keys), -1, -1, -1)
-        if self.config.rule == "hebbian":
-            return hebbian_rule(keys, values, betas, initial)
-        if self.config.rule == "oja":
-            return oja_rule(keys, values, betas, initial, softmax=self.config.softmax_keys)
-        return delta_rule(keys, values, betas, initial, plain_first=self.config.plain_first and initial is None)
+        options = {name: getattr(config, name) for name in rule.options}
+        writes = rule.write(keys, values, betas, initial, **extras, **options)
+        return Painting(keys, values, betas, writes, config.tanh_output, extras=extras)
 
     def forward(
         self,

@@ -97,7 +97,7 @@ def betas_svg(
     what = 'class="betas" role="img" aria-label="learning rates"'
     return f'<svg xmlns="http://www.w3.org/2000/svg" {what} {size}>{"".join(parts)}</svg>'
 
-# %% ../nbs/09a_explorer.ipynb #e0dd70d6
+# %% ../nbs/09a_explorer.ipynb #edfe5e77
 def betas_texts(
     painting: Painting,
     step: int,  # counted from 1
@@ -112,7 +112,7 @@ def betas_texts(
         texts.append(f"{beta:.2f} ({more})" if more else f"{beta:.2f}")
     return texts
 
-# %% ../nbs/09a_explorer.ipynb #3019eb10
+# %% ../nbs/09a_explorer.ipynb #d636ae0b
 SLIM = {"layout": {"width": "246px"}, "style": {"description_width": "84px"}}  # a control in one of three columns
 
 
@@ -166,7 +166,7 @@ def _explorer_controls(steps: int, seed: int, second: int) -> SimpleNamespace:
         save_film=_button("save film", "save the changed painting as a film, .gif or .mp4", "film"),
     )
 
-# %% ../nbs/09a_explorer.ipynb #46b81089
+# %% ../nbs/09a_explorer.ipynb #e1a11e67
 ROWS, VIEWS = ("as painted", "changed"), ("update", "canvas", "picture")
 GAP = 14  # pixels between pictures
 
@@ -205,7 +205,7 @@ class Explorer(widgets.VBox):
         for control in controls:
             control.observe(guarded(act, self.notes["status"]), "value")
 
-# %% ../nbs/09a_explorer.ipynb #9e37c075
+# %% ../nbs/09a_explorer.ipynb #3645defc
 @patch
 def _arrange(self: Explorer) -> list[widgets.Widget]:
     """The widget's parts from top to bottom."""
@@ -234,7 +234,7 @@ def _arrange(self: Explorer) -> list[widgets.Widget]:
         notes["status"],
     ]
 
-# %% ../nbs/09a_explorer.ipynb #9a2ac26c
+# %% ../nbs/09a_explorer.ipynb #39fbdff4
 @patch(as_prop=True)
 def edit(self: Explorer) -> Edit:
     """The changes as they are set. Raises `ValueError` if they make no sense."""
@@ -247,7 +247,7 @@ def edit(self: Explorer) -> Edit:
         rule=c.rule.value or None,
     )
 
-# %% ../nbs/09a_explorer.ipynb #4faeeb9c
+# %% ../nbs/09a_explorer.ipynb #80019e4a
 @patch
 def _paint(self: Explorer) -> None:
     """A new latent."""
@@ -284,7 +284,7 @@ def _show(self: Explorer) -> None:
         width = self.scale * sum(image.shape[-1] for image in images) + 2 * GAP
         self.notes[f"rates {row}"].value = betas_svg(painting, step, width=width)
 
-# %% ../nbs/09a_explorer.ipynb #ed3966b5
+# %% ../nbs/09a_explorer.ipynb #fe9d20c3
 @patch
 def _switch_step(self: Explorer) -> None:
     order = self.edit.order or range(1, self.steps + 1)
@@ -317,7 +317,7 @@ def _save_film(self: Explorer) -> None:
     path = save_animation(painting_frames(self.edited, updates=True, scale=self.scale), self.controls.file.value)
     self.notes["status"].value = html.escape(f"saved {path}")
 
-# %% ../nbs/09a_explorer.ipynb #c4f9a793
+# %% ../nbs/09a_explorer.ipynb #cf4c61a2
 @patch
 def figure(self: Explorer) -> Figure:
     """What is shown, as a figure: for a page without a kernel."""
@@ -334,7 +334,7 @@ def figure(self: Explorer) -> Figure:
     plt.close(fig)
     return fig
 
-# %% ../nbs/09a_explorer.ipynb #ffc04340
+# %% ../nbs/09a_explorer.ipynb #28cb07e1
 PAGE_STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 76rem; margin: 1.5rem auto; padding: 0 1rem }
 .bar { position: sticky; top: 0; display: flex; gap: 1rem; align-items: center; padding: .6rem 0 }
@@ -349,7 +349,7 @@ figcaption { font-weight: 600 }
 .film, img { display: block; image-rendering: pixelated; background-repeat: no-repeat }
 """
 
-# %% ../nbs/09a_explorer.ipynb #8e649107
+# %% ../nbs/09a_explorer.ipynb #d4d3f9d6
 PAGE_SCRIPT = """
 const find = name => document.querySelector(name);
 const slider = find('input'), button = find('button'), output = find('output');
@@ -378,7 +378,7 @@ slider.oninput = () => { stop(); show(); };
 show();
 """
 
-# %% ../nbs/09a_explorer.ipynb #fe905391
+# %% ../nbs/09a_explorer.ipynb #7b4ac3ae
 def _data_url(png: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 

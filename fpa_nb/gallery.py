@@ -37,7 +37,7 @@ from .refiner import RefinedPainter
 from .run import Run
 from .widgets import to_pixels
 
-# %% ../nbs/09_gallery.ipynb #02119008
+# %% ../nbs/09_gallery.ipynb #3d21bdef
 def _parts(kind: type) -> dict[str, type]:
     """The settings that a model is made from: the arguments of its constructor, and the class of each."""
     return {name: part for name, part in get_type_hints(kind.__init__).items() if name != "return"}
@@ -61,7 +61,7 @@ def _read_config(path: Path) -> tuple[type, dict]:
         raise ValueError(f"{path} should hold {sorted(parts)}, and holds {sorted(given)}")
     return kind, {name: _read_settings(part, given[name], path) for name, part in parts.items()}
 
-# %% ../nbs/09_gallery.ipynb #ac5368ff
+# %% ../nbs/09_gallery.ipynb #7a9463bc
 LARGEST_SIZE = 10**6  # of anything that settings count
 
 
@@ -84,7 +84,7 @@ def _read_settings(kind: type, given: object, path: Path) -> object:
             raise ValueError(f"{path}: {name}={value} is more than any model has ({LARGEST_SIZE})")
     return settings
 
-# %% ../nbs/09_gallery.ipynb #f500b228
+# %% ../nbs/09_gallery.ipynb #a458220a
 def _build(kind: type, settings: dict, path: Path) -> nn.Module:
     """A new model. Raises `ValueError`, naming the config.json, if there is none of these settings."""
     try:
@@ -111,7 +111,7 @@ def _check_weights(found: dict[str, Tensor], expected: dict[str, Tensor], path: 
 
 FLOATS = {torch.float64, torch.float32, torch.float16, torch.bfloat16}  # load into each other
 
-# %% ../nbs/09_gallery.ipynb #8ec489ef
+# %% ../nbs/09_gallery.ipynb #9d3bb7ba
 def load_saved(
     folder: Path,  # with config.json and model.safetensors
 ) -> nn.Module:  # in evaluation mode
@@ -195,7 +195,7 @@ def _draw_program(axes: np.ndarray, program: dict[str, Tensor], canvas: Tensor) 
         axes[1, 0].plot(range(1, steps + 1), extra, color="C1", marker=".", markersize=3)
     axes[1, 0].set(xlim=step_range, ylim=(min(0, betas.min()), max(1, betas.max())))
 
-# %% ../nbs/09_gallery.ipynb #dfda8adb
+# %% ../nbs/09_gallery.ipynb #480bad94
 def show_program(
     painting: Painting,
     index: int = 0,  # which picture of the batch
@@ -283,7 +283,7 @@ def spectrum(
     """The singular values of every partial canvas (the weight matrix before any tanh)."""
     return torch.linalg.svdvals(painting.canvases[index].detach().float().cpu())
 
-# %% ../nbs/09_gallery.ipynb #0ff1e459
+# %% ../nbs/09_gallery.ipynb #386a73a7
 def show_spectrum(
     painting: Painting,
     index: int = 0,  # which picture of the batch
@@ -368,7 +368,7 @@ def _write_mp4(frames: np.ndarray, path: Path, fps: float) -> None:
 
 WRITERS = {".gif": _write_gif, ".mp4": _write_mp4}
 
-# %% ../nbs/09_gallery.ipynb #29b72167
+# %% ../nbs/09_gallery.ipynb #deab9e20
 def save_animation(
     frames: np.ndarray,  # (n, height, width, 3), uint8
     path: str | Path,  # ends in .gif or .mp4; a relative path counts from the project's root

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['ORDERS', 'Edit', 'step_order', 'parse_steps', 'used_betas', 'apply_edit', 'step_effects', 'show_step_effects']
 
-# %% ../nbs/09_interventions.ipynb #9881a8d2
+# %% ../nbs/09_interventions.ipynb #d59df57e
 from dataclasses import replace
 from typing import Annotated, Literal
 
@@ -21,7 +21,7 @@ from .refiner import RefinedPainter
 from .rules import RULES, Writes
 from .widgets import to_pixels
 
-# %% ../nbs/09_interventions.ipynb #cf2dff93
+# %% ../nbs/09_interventions.ipynb #f96c8c6c
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Edit:
     """What is changed in a painting; pydantic's `ValidationError` (a `ValueError`) tells what is wrong with a value."""
@@ -36,7 +36,7 @@ class Edit:
         if self.rule is not None and self.rule not in RULES:
             raise ValueError(f"unknown rule {self.rule!r}; known: {', '.join(RULES)}")
 
-# %% ../nbs/09_interventions.ipynb #933d7036
+# %% ../nbs/09_interventions.ipynb #92f1c6d0
 def step_order(
     kind: str,  # one of ORDERS
     steps: int,
@@ -71,7 +71,7 @@ def parse_steps(
         found += range(first, last + 1)
     return tuple(dict.fromkeys(found))
 
-# %% ../nbs/09_interventions.ipynb #c5d4c6dd
+# %% ../nbs/09_interventions.ipynb #b99caaae
 def used_betas(
     painting: Painting,
 ) -> Tensor:  # (batch, channels, steps, 1 or height)
@@ -82,7 +82,7 @@ def used_betas(
         return painting.betas
     return torch.cat([torch.ones_like(painting.betas[..., :1, :]), painting.betas[..., 1:, :]], -2)
 
-# %% ../nbs/09_interventions.ipynb #8311be91
+# %% ../nbs/09_interventions.ipynb #269e2195
 def _program(painting: Painting, rule: str) -> dict[str, Tensor]:
     """Keys, values, learning rates as used, and the painting's and the rule's extras, (..., steps, size) each."""
     program = {"keys": painting.keys, "values": painting.values, "betas": used_betas(painting)}
@@ -106,7 +106,7 @@ def _write(painter: Painter | RefinedPainter, rule: str, program: dict[str, Tens
     taken = {name: program[name] for name in ("keys", "values", "betas", *rule.extras)}
     return rule.write(**taken, initial=initial, **options)
 
-# %% ../nbs/09_interventions.ipynb #2bf3fc33
+# %% ../nbs/09_interventions.ipynb #2cb071c7
 def apply_edit(
     painter: Painter | RefinedPainter,
     painting: Painting,  # by that painter; an edited one may be edited further
@@ -141,7 +141,7 @@ def apply_edit(
     refined = None if painting.refined is None else painter.refine(writes.canvas)
     return replace(painting, keys=keys, values=values, betas=betas, extras=program, writes=writes, refined=refined)
 
-# %% ../nbs/09_interventions.ipynb #b062328c
+# %% ../nbs/09_interventions.ipynb #8be6d4f1
 def step_effects(
     painter: Painter | RefinedPainter,
     latents: Tensor,  # (pictures, latent_dim)
@@ -170,7 +170,7 @@ def _without_each_step(painter: Painter | RefinedPainter, painting: Painting) ->
         return painter.refine(canvas.flatten(0, 1)).unflatten(0, (steps, -1))
     return canvas.tanh() if painting.tanh_output else canvas
 
-# %% ../nbs/09_interventions.ipynb #f65503e6
+# %% ../nbs/09_interventions.ipynb #3b693d1f
 def show_step_effects(
     painter: Painter | RefinedPainter,
     latents: Tensor,  # (pictures, latent_dim); a few hundred make it smooth

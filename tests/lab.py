@@ -1,4 +1,4 @@
-"""A real JupyterLab on this machine, looked at with a real Chromium: what the tests of the interactive chapters share."""
+"""A real JupyterLab on this machine, in a real Chromium: what the tests of the interactive chapters share."""
 
 import contextlib
 import json
@@ -32,10 +32,18 @@ def find_chromium() -> str | None:
 
 @contextlib.contextmanager
 def chromium():
-    """A headless Chromium that asks nobody for anything by itself."""
+    """A headless Chromium that sends no requests of its own."""
     from playwright.sync_api import sync_playwright
 
-    quiet = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    quiet = [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+    ]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), headless=True, args=quiet)
         yield browser
@@ -45,14 +53,19 @@ def chromium():
 def watch(page) -> tuple[list[str], list[str]]:
     """Two lists that fill while a page lives: the errors on its console, and the addresses that it asked for."""
     errors, requests = [], []
-    page.on("console", lambda message: errors.append(f"{message.text} ({message.location.get('url', '')})") if message.type == "error" else None)
+
+    def note(message):
+        if message.type == "error":
+            errors.append(f"{message.text} ({message.location.get('url', '')})")
+
+    page.on("console", note)
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("request", lambda request: requests.append(request.url))
     return errors, requests
 
 
 def screenshot(target, name: str, **options) -> None:
-    """Save a picture of a page, or of an element in it, to the folder that the environment variable FPA_SCREENSHOTS names, if it does."""
+    """Save a picture of a page or element to the folder in the environment variable FPA_SCREENSHOTS, if it is set."""
     folder = os.environ.get("FPA_SCREENSHOTS")
     if folder:
         Path(folder).mkdir(parents=True, exist_ok=True)
@@ -60,7 +73,7 @@ def screenshot(target, name: str, **options) -> None:
 
 
 class Lab:
-    """A JupyterLab server over a folder that looks like the repository: notebooks are opened as copies, so the repository's own stay as they are."""
+    """A JupyterLab server over a folder that looks like the repository; notebooks are opened as copies."""
 
     def __init__(self, folder: Path, browser):
         self.folder, self.browser = folder, browser
@@ -71,19 +84,7 @@ class Lab:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
-        command = [
-            sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}", f"--ServerApp.root_dir={folder}", f"--IdentityProvider.token={TOKEN}",
-            "--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-        ]  # fmt: skip
-        settings = folder / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
-        settings.parent.mkdir(parents=True)
-        settings.write_text('{"fetchNews": "false", "checkForUpdates": false}')  # or it asks whether it may
-        own = {
-            "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
-            "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"), "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
-        }  # fmt: skip
-        with open(folder / "lab.log", "w") as log:
-            self.server = subprocess.Popen(command, env=os.environ | own, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        self._start(port)
         for _ in range(240):
             with contextlib.suppress(OSError):
                 self._ask("/api").close()
@@ -92,12 +93,42 @@ class Lab:
         self.close()
         raise RuntimeError(f"JupyterLab did not start: {(folder / 'lab.log').read_text()[-2000:]}")
 
+    def _start(self, port: int) -> None:
+        command = [
+            sys.executable,
+            "-m",
+            "jupyterlab",
+            "--no-browser",
+            "--allow-root",
+            "--ip=127.0.0.1",
+            f"--port={port}",
+            f"--ServerApp.root_dir={self.folder}",
+            f"--IdentityProvider.token={TOKEN}",
+            "--LabApp.expose_app_in_browser=True",
+            "--LabApp.news_url=None",
+            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        ]
+        settings = self.folder / "settings"
+        notification = settings / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+        notification.parent.mkdir(parents=True)
+        notification.write_text('{"fetchNews": "false", "checkForUpdates": false}')  # or it asks whether it may
+        environment = os.environ | {
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
+            "JUPYTERLAB_SETTINGS_DIR": str(settings),
+            "JUPYTERLAB_WORKSPACES_DIR": str(self.folder / "workspaces"),
+        }
+        with open(self.folder / "lab.log", "w") as log:
+            output = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": subprocess.STDOUT}
+            self.server = subprocess.Popen(command, env=environment, **output)
+
     def _ask(self, place: str, method: str = "GET"):
-        return urllib.request.urlopen(urllib.request.Request(f"{self.url}{place}", method=method, headers={"Authorization": f"token {TOKEN}"}), timeout=10)
+        headers = {"Authorization": f"token {TOKEN}"}
+        request = urllib.request.Request(f"{self.url}{place}", method=method, headers=headers)
+        return urllib.request.urlopen(request, timeout=10)
 
     @contextlib.contextmanager
     def open(self, notebook: str, width: int = 1280, height: int = 1000):
-        """Open a copy of `nbs/NOTEBOOK`, run all its cells, and give the page; `page.errors` are the errors on its console. Its kernel ends with the block."""
+        """Open a copy of `nbs/NOTEBOOK`, run its cells, and give the page, whose `errors` are those on its console."""
         shutil.copy(ROOT / "nbs" / notebook, self.folder / "nbs")
         page = self.browser.new_page(viewport={"width": width, "height": height})
         page.errors, page.requests = watch(page)
@@ -109,7 +140,7 @@ class Lab:
             failed = page.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error']")
             assert ran and failed.count() == 0, f"a cell of {notebook} failed: {failed.all_inner_texts()}"
             yield page
-        finally:
+        finally:  # the kernel ends with the block
             page.close()
             for session in json.load(self._ask("/api/sessions")):
                 self._ask(f"/api/sessions/{session['id']}", "DELETE").close()

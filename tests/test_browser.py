@@ -1,4 +1,4 @@
-"""The interactive chapters in a real JupyterLab, and the pages without a kernel from file://, all in a real Chromium."""
+"""The explorer in a real JupyterLab, and the pages that need no kernel from file://, all in a real Chromium."""
 
 import re
 import subprocess
@@ -44,7 +44,7 @@ class Shown:
         return dict(zip(NAMES, self.page.evaluate(EXPLORER_PICTURES), strict=True))
 
     def changed(self, *expected):
-        """Wait until the pictures have come to rest and just the expected ones have changed; returns what is shown now."""
+        """Wait until the pictures are at rest and just the expected ones have changed; returns what is shown now."""
         now = None
         for _ in range(30):
             before, now = now, self.look()
@@ -104,7 +104,8 @@ def test_explorer(lab):
         drag(page, control(panel, ".widget-slider", "towards it"), 1.0)  # another latent changes everything
         shown.changed(*NAMES)
 
-        off = control(panel, ".widget-text", "steps off").locator("input")  # a wish that makes no sense is answered, and changes nothing
+        # what makes no sense is answered, and changes nothing
+        off = control(panel, ".widget-text", "steps off").locator("input")
         off.fill("three")
         off.press("Enter")
         panel.get_by_text("'three' is no step").wait_for()
@@ -115,13 +116,16 @@ def test_explorer(lab):
 def test_page_without_a_kernel(browser, tmp_path):
     painter = load_painter(ROOT / "reports" / "digits" / "fpa")
     painting = painter.paint(sample_latents(painter, 1, 3))
-    path = export_html({"as painted": painting, "steps 5-8 off": apply_edit(painter, painting, Edit(off=(5, 6, 7, 8)))}, tmp_path / "page.html", title="Digits <& more>")
+    title = "Digits <& more>"
+    changed = apply_edit(painter, painting, Edit(off=(5, 6, 7, 8)))
+    path = export_html({"as painted": painting, "steps 5-8 off": changed}, tmp_path / "page.html", title=title)
     page = browser.new_page(viewport={"width": 1280, "height": 700})
     errors, requests = watch(page)
     page.goto(path.as_uri())
     films, slider, output = page.locator(".film"), page.get_by_role("slider"), page.locator("output")
     look = lambda: [films.nth(i).screenshot() for i in range(4)]
-    assert films.count() == 4 and page.title() == page.locator("h1").inner_text() == "Digits <& more>" and output.inner_text() == "step 16 of 16"
+    assert page.title() == page.locator("h1").inner_text() == title
+    assert films.count() == 4 and output.inner_text() == "step 16 of 16"
     last = look()
     box = slider.bounding_box()
     page.mouse.move(box["x"] + box["width"] - 8, box["y"] + box["height"] / 2)
@@ -150,7 +154,8 @@ def test_report_page(browser):
     steps = page.frame_locator("iframe")
     before = steps.locator(".film").first.screenshot()
     steps.get_by_role("slider").fill("3")
-    assert steps.locator("output").inner_text() == "step 3 of 16" and steps.locator(".film").first.screenshot() != before
+    assert steps.locator("output").inner_text() == "step 3 of 16"
+    assert steps.locator(".film").first.screenshot() != before
     steps.get_by_role("slider").fill("12")
     page.set_viewport_size({"width": 1100, "height": 1700})
     page.evaluate("scrollTo(0, 0)")
@@ -160,15 +165,17 @@ def test_report_page(browser):
 
 
 def test_documentation(browser, tmp_path):
-    pytest.importorskip("myst_nb", reason="the packages of the documentation are not installed: pip install -e '.[dev]'")
-    built = subprocess.run([sys.executable, ROOT / ".ci" / "docs.py", tmp_path], capture_output=True, text=True, timeout=300)
+    pytest.importorskip("myst_nb", reason="the documentation needs packages: pip install -e '.[dev]'")
+    command = [sys.executable, ROOT / ".ci" / "docs.py", tmp_path]
+    built = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert built.returncode == 0 and ", 0 warnings" in built.stdout, built.stdout + built.stderr
     page = browser.new_page()
     errors, requests = watch(page)
     page.goto((tmp_path / "index.html").as_uri())
     page.get_by_role("link", name="Programming rules", exact=True).first.click()
     page.wait_for_load_state()
-    assert page.title().startswith("Programming rules") and page.locator("math").count() > 10 and page.locator(".cell_output img").count() > 2
+    assert page.title().startswith("Programming rules")
+    assert page.locator("math").count() > 10 and page.locator(".cell_output img").count() > 2
     page.goto((tmp_path / "api_rules.html").as_uri())
     assert "one key a step" in page.locator("#fpa_nb\\.rules\\.delta_rule + dd").inner_text()
     assert errors == [] and all(r.startswith(("file:", "data:")) for r in requests)

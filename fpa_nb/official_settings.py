@@ -120,7 +120,7 @@ def unofficial_settings(configs: dict[str, object]) -> list[str]:
     """The settings (as `part.name=value`) with which the official code does not load a file, or paints otherwise."""
     free = {"discriminator": ("image_size", "channels", "blur"), "lightgan": ("image_size", "channels", "latent_dim")}
     wrong = []
-    for part in free.keys() & configs.keys():
+    for part in [part for part in free if part in configs]:
         config, default = configs[part], type(configs[part])()
         changed = [f.name for f in fields(config) if getattr(config, f.name) != getattr(default, f.name)]
         wrong += [(part, name) for name in changed if name not in free[part]]
@@ -291,7 +291,7 @@ def _own_settings(arguments: dict, part: str) -> dict:
 
 def _check_agreement(told: dict, claimed: dict) -> None:
     """Raise `ValueError` where a setting is claimed to be other than what the tensors tell."""
-    for name in told.keys() & claimed.keys():
+    for name in [name for name in told if name in claimed]:
         value = tuple(claimed[name]) if isinstance(claimed[name], list) else claimed[name]
         if told[name] != value:
             raise ValueError(f"{name}={value!r:.80} belongs to another model: this one's tensors say {told[name]!r}")

@@ -20,7 +20,7 @@ from torch.utils.checkpoint import checkpoint
 
 from .fast_layers import upsample_then_convolve, local_attention
 from .painter import Pretrained
-from .refiner import ChannelNorm
+from .layers import ChannelNorm
 
 # %% ../nbs/03_lightgan.ipynb #fa277cea
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))

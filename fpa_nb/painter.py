@@ -8,25 +8,28 @@ __all__ = ['INPUTS', 'SLOW_NETWORKS', 'PainterConfig', 'RepeatedLatent', 'MiniLa
            'slerp']
 
 # %% ../nbs/01_painter.ipynb #46a8f493
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass as plain_dataclass
+from dataclasses import field
 from typing import Literal
 
 import matplotlib.pyplot as plt
 import torch
 from huggingface_hub import PyTorchModelHubMixin
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from pydantic import ConfigDict, PositiveFloat, PositiveInt, NonNegativeInt
+from pydantic import ConfigDict, NonNegativeInt, PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 from torchvision.utils import make_grid
 
-from .rules import Writes, delta_rule, hebbian_rule, oja_rule
+from .rules import RULES, Writes
 
 # %% ../nbs/01_painter.ipynb #031b51a8
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class PainterConfig:
-    """What a painter is. The defaults are the main model of the official README; pydantic's `ValidationError` (a `ValueError`) tells what is wrong with a value."""
+    """What a painter is; by default the official README's main model. Wrong values raise a `ValidationError`."""
 
     image_size: PositiveInt = 64  # height and width of the image, pixels
     channels: PositiveInt = 3  # 3: RGB, 1: grey
@@ -34,18 +37,18 @@ class PainterConfig:
     steps: PositiveInt = 64  # T, painting steps
     inputs: Literal["v1", "v2", "split"] = "v2"  # input generator, see INPUTS
     mini_latent_dim: PositiveInt = 8  # v2: size of the small latent of a step
-    mini_input_size: PositiveInt = 128  # v2 and split: size of the LSTM's input
+    mini_input_size: PositiveInt = 128  # v2 and split: size of the slow network's input
     tanh_mini_latents: bool = True  # v2: squash the small latents (official `v2_input_sigmoid`)
     positional: bool = False  # add a learned vector to each step's input (official `use_pos_enc`)
-    latent_to_state: bool = True  # the LSTM starts from a linear map of z (official `use_latent_to_init`; v1 always does)
+    latent_to_state: bool = True  # the LSTM starts from a linear map of z (official `use_latent_to_init`)
     slow: Literal["lstm", "transformer"] = "lstm"  # slow network, see SLOW_NETWORKS
     hidden_size: PositiveInt = 1024  # of the slow network
     num_layers: PositiveInt = 1  # of the slow network
     num_heads: PositiveInt = 8  # transformer
     feedforward_dim: PositiveInt = 1024  # transformer
-    wide_dim: NonNegativeInt = 0  # width of an extra linear-ReLU layer before the head (official `wide_out_dim`); 0: none
-    rule: Literal["delta", "hebbian", "oja"] = "delta"  # programming rule
-    plain_first: bool = True  # first step without beta on an empty canvas, as the official results were made; False: the paper's equation
+    wide_dim: NonNegativeInt = 0  # width of a linear-ReLU layer before the head (official `wide_out_dim`); 0: none
+    rule: str = "delta"  # programming rule, see RULES of chapter 00
+    plain_first: bool = True  # delta: on an empty canvas, the first step has no beta (official); False: the equation
     softmax_keys: bool = True  # official `use_softmax`
     tanh_values: bool = False  # official `val_tanh`
     sigmoid_betas: bool = True  # False: official `no_sigmoid_lr`
@@ -54,22 +57,38 @@ class PainterConfig:
     tanh_output: bool = True  # official `out_tanh`; the image is then in (-1, 1)
     lstm_init: PositiveFloat = 1.0  # factor on the LSTM's initial weights (official `rnn_init_fact`)
     head_init: PositiveFloat = 1.0  # factor on the head's initial weights (official `kvb_init_fact`)
-    judged: PositiveInt = 1  # while training, canvases a latent that the discriminator judges: the final one, and this less one before it, evenly spread (official `use_intermed_loss`)
-    judged_scaled: bool = True  # scale a canvas judged after t of T steps by T / t (official `scale_intermed_loss`)
-    judged_late: bool = False  # take them one update late, as the official code does by mistake
+    judged: PositiveInt = 1  # canvases a latent that the discriminator sees (official `use_intermed_loss`); 1: the last
+    judged_scaled: bool = True  # scale a canvas seen after t of T steps by T / t (official `scale_intermed_loss`)
+    judged_late: bool = False  # take them one update late, as the official code does
 
     def __post_init__(self):
-        if self.inputs == "split" and self.latent_dim % self.steps:
-            raise ValueError(f"inputs='split' cuts latent_dim into steps parts: latent_dim={self.latent_dim} is not a multiple of steps={self.steps}")
-        if self.inputs == "v1" and self.slow == "lstm" and not self.latent_to_state:
-            raise ValueError("inputs='v1' shows every step the same latent and starts the LSTM from it: latent_to_state must be True")
-        if self.judged > self.steps:
-            raise ValueError(f"judged={self.judged} canvases do not fit steps={self.steps}")
-        if self.slow == "transformer":
-            input_size = self.latent_dim if self.inputs == "v1" else self.mini_input_size
-            if self.latent_to_state or input_size != self.hidden_size or self.hidden_size % self.num_heads:
-                raise ValueError(f"slow='transformer' has no state (latent_to_state=False), inputs of its own size (hidden_size={self.hidden_size}, inputs {input_size}), "
-                                 f"and heads that divide it (num_heads={self.num_heads})")
+        _check_settings(self)
+
+# %% ../nbs/01_painter.ipynb #15a024c2
+def _check_settings(config: PainterConfig) -> None:
+    """Raise `ValueError` for an unknown rule and for settings that contradict each other."""
+    latent_dim, steps = config.latent_dim, config.steps
+    if config.rule not in RULES:
+        raise ValueError(f"unknown rule {config.rule!r}; known: {', '.join(RULES)}")
+    if config.inputs == "split" and latent_dim % steps:
+        raise ValueError(f"inputs='split' needs latent_dim={latent_dim} to be a multiple of steps={steps}")
+    if config.inputs == "v1" and config.slow == "lstm" and not config.latent_to_state:
+        raise ValueError("inputs='v1' starts the LSTM from the latent: latent_to_state must be True")
+    if config.judged > steps:
+        raise ValueError(f"judged={config.judged} canvases do not fit steps={steps}")
+    if config.slow == "transformer":
+        _check_transformer(config)
+
+
+def _check_transformer(config: PainterConfig) -> None:
+    """Raise `ValueError` for settings that do not fit a Transformer."""
+    size, input_size = config.hidden_size, config.latent_dim if config.inputs == "v1" else config.mini_input_size
+    if config.latent_to_state:
+        raise ValueError("slow='transformer' has no state to start from: latent_to_state must be False")
+    if input_size != size:
+        raise ValueError(f"slow='transformer' needs inputs of size hidden_size={size}, not {input_size}")
+    if size % config.num_heads:
+        raise ValueError(f"slow='transformer' needs num_heads={config.num_heads} to divide hidden_size={size}")
 
 # %% ../nbs/01_painter.ipynb #1e13a3e9
 class RepeatedLatent(nn.Module):
@@ -117,37 +136,54 @@ class LSTMNetwork(nn.Module):
         bound = config.lstm_init / config.hidden_size**0.5
         for parameter in self.lstm.parameters():
             nn.init.uniform_(parameter, -bound, bound)
-        self.to_state = nn.Linear(config.latent_dim, 2 * config.num_layers * config.hidden_size) if config.latent_to_state else None
+        state_size = 2 * config.num_layers * config.hidden_size
+        self.to_state = nn.Linear(config.latent_dim, state_size) if config.latent_to_state else None
         if config.inputs == "v1":
             nn.init.kaiming_normal_(self.to_state.weight)
 
-    def forward(self, inputs: Tensor, latents: Tensor) -> Tensor:  # (batch, steps, size), (batch, latent_dim) -> (batch, steps, hidden)
+    def forward(
+        self,
+        inputs: Tensor,  # (batch, steps, input_size)
+        latents: Tensor,  # (batch, latent_dim)
+    ) -> Tensor:  # (batch, steps, hidden_size)
+        """A hidden vector for each step."""
         if self.to_state is None:
             return self.lstm(inputs)[0]
         state = self.to_state(latents).unflatten(-1, (2, self.lstm.num_layers, -1))
         h, c = state.permute(1, 2, 0, 3).contiguous()
         return self.lstm(inputs, (h, c))[0]
 
-# %% ../nbs/01_painter.ipynb #df715ced
+# %% ../nbs/01_painter.ipynb #f3c82996
+def _transformer_layer(size: int, feedforward_dim: int) -> nn.ModuleDict:
+    """The parts of one layer."""
+    return nn.ModuleDict({
+        "attention_norm": nn.LayerNorm(size),
+        "qkv": nn.Linear(size, 3 * size, bias=False),
+        "mix": nn.Linear(size, size, bias=False),
+        "feedforward": nn.Sequential(
+            nn.LayerNorm(size), nn.Linear(size, feedforward_dim), nn.ReLU(), nn.Linear(feedforward_dim, size)
+        ),
+    })  # fmt: skip
+
+
 class TransformerNetwork(nn.Module):
     """A Transformer over the painting steps, in place of the LSTM (official `trafo_delta_split`)."""
 
     def __init__(self, config: PainterConfig, input_size: int):
         super().__init__()
         size, self.heads = config.hidden_size, config.num_heads
-        self.layers = nn.ModuleList(
-            nn.ModuleDict({
-                "attention_norm": nn.LayerNorm(size), "qkv": nn.Linear(size, 3 * size, bias=False), "mix": nn.Linear(size, size, bias=False),
-                "feedforward": nn.Sequential(nn.LayerNorm(size), nn.Linear(size, config.feedforward_dim), nn.ReLU(), nn.Linear(config.feedforward_dim, size)),
-            })
-            for _ in range(config.num_layers)
-        )  # fmt: skip
+        self.layers = nn.ModuleList(_transformer_layer(size, config.feedforward_dim) for _ in range(config.num_layers))
 
-    def forward(self, inputs: Tensor, latents: Tensor) -> Tensor:  # (batch, steps, hidden), (batch, latent_dim) -> (batch, steps, hidden)
-        x = inputs
+    def forward(
+        self,
+        inputs: Tensor,  # (batch, steps, hidden_size)
+        latents: Tensor,  # (batch, latent_dim), not used: there is no state to start from
+    ) -> Tensor:  # (batch, steps, hidden_size)
+        """A hidden vector for each step."""
+        x, scale = inputs, inputs.shape[-1] ** -0.5
         for layer in self.layers:
             per_head = layer["qkv"](layer["attention_norm"](x)).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            read = nn.functional.scaled_dot_product_attention(*per_head.chunk(3, -1), scale=x.shape[-1] ** -0.5)
+            read = nn.functional.scaled_dot_product_attention(*per_head.chunk(3, -1), scale=scale)
             x = x + layer["mix"](read.transpose(1, 2).flatten(2))
             x = x + layer["feedforward"](x)
         return x
@@ -157,27 +193,37 @@ SLOW_NETWORKS = {"lstm": LSTMNetwork, "transformer": TransformerNetwork}
 
 # %% ../nbs/01_painter.ipynb #a9b9c1c0
 class Head(nn.Module):
-    """From hidden vectors to keys, values and learning rates for every channel."""
+    """From hidden vectors to keys, values, learning rates and what else the rule needs, for every channel."""
 
     def __init__(self, config: PainterConfig):
         super().__init__()
-        size, channels, self.config = config.image_size, config.channels, config
-        self.wide = nn.Sequential(nn.Linear(config.hidden_size, config.wide_dim), nn.ReLU()) if config.wide_dim else nn.Identity()
-        beta_size = 0 if config.rule == "hebbian" else size if config.vector_betas else 1
-        self.sizes = [channels * size, channels * size, channels * beta_size]
-        self.linear = nn.Linear(config.wide_dim or config.hidden_size, sum(self.sizes))
-        bound = config.head_init / (channels * (2 * size + 1)) ** 0.5  # the official formula, whatever the size of beta
+        self.config, self.rule = config, RULES[config.rule]
+        size, channels, hidden, wide = config.image_size, config.channels, config.hidden_size, config.wide_dim
+        self.wide = nn.Sequential(nn.Linear(hidden, wide), nn.ReLU()) if wide else nn.Identity()
+        beta_size = 0 if not self.rule.has_betas else size if config.vector_betas else 1
+        self.sizes = [channels * size, channels * size, channels * beta_size, *(channels for _ in self.rule.extras)]
+        self.linear = nn.Linear(wide or hidden, sum(self.sizes))
+        bound = config.head_init / (channels * (2 * size + 1)) ** 0.5  # the official formula, whatever the outputs
         nn.init.uniform_(self.linear.weight, -bound, bound)
         nn.init.uniform_(self.linear.bias, -bound, bound)
+        for bias, neutral in zip(self.linear.bias.split(self.sizes)[3:], self.rule.extras.values()):
+            nn.init.constant_(bias, torch.logit(torch.tensor(neutral), eps=0.1 / config.steps).item())
 
-    def forward(self, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # (batch, steps, hidden) -> 3 x (batch, channels, steps, size)
+    def forward(
+        self,
+        hidden: Tensor,  # (batch, steps, hidden_size)
+    ) -> tuple[Tensor, ...]:  # keys, values, betas and the rule's extras, each (batch, channels, steps, its size)
+        """The program that the rule is to write."""
         parts = self.linear(self.wide(hidden)).split(self.sizes, -1)
-        keys, values, betas = (part.unflatten(-1, (self.config.channels, -1)).transpose(1, 2) for part in parts)
+        per_channel = (part.unflatten(-1, (self.config.channels, -1)).transpose(1, 2) for part in parts)
+        keys, values, betas, *extras = per_channel
         keys = keys.softmax(-1) if self.config.softmax_keys else keys
         values = values.tanh() if self.config.tanh_values else values
-        if self.config.rule == "hebbian":
-            return keys, values, torch.ones_like(values[..., :1])
-        return keys, values, betas.sigmoid() if self.config.sigmoid_betas else betas
+        if not self.rule.has_betas:
+            betas = torch.ones_like(values[..., :1])
+        elif self.config.sigmoid_betas:
+            betas = betas.sigmoid()
+        return keys, values, betas, *(extra.sigmoid() for extra in extras)
 
 # %% ../nbs/01_painter.ipynb #b0b81c40
 @plain_dataclass(frozen=True)
@@ -189,7 +235,8 @@ class Painting:
     betas: Tensor  # (batch, channels, steps, 1) or (batch, channels, steps, height)
     writes: Writes  # what the rule wrote, in factors
     tanh_output: bool  # whether canvases become images through a tanh
-    refined: Tensor | None = None  # (batch, channels, height, width), the final image where a refiner (chapter 02) had the last word
+    refined: Tensor | None = None  # (batch, channels, height, width), the image that a refiner (chapter 02) made of it
+    extras: dict[str, Tensor] = field(default_factory=dict)  # the rule's further inputs, (batch, channels, steps, 1)
 
     @property
     def updates(self) -> Tensor:
@@ -214,8 +261,16 @@ class Painting:
         return self.writes.canvas.tanh() if self.tanh_output else self.writes.canvas
 
 # %% ../nbs/01_painter.ipynb #00eb8d57
-class Pretrained(PyTorchModelHubMixin, library_name="fpa_nb", tags=["fast-weight-painter"], repo_url="https://github.com/fpa-nb/fpa_nb", license="apache-2.0"):
-    """`from_pretrained`, `save_pretrained` and `push_to_hub` for a model that is made from its settings. Weights must fit exactly."""
+_HUB = {
+    "library_name": "fpa_nb",
+    "tags": ["fast-weight-painter"],
+    "repo_url": "https://github.com/fpa-nb/fpa_nb",
+    "license": "apache-2.0",
+}
+
+
+class Pretrained(PyTorchModelHubMixin, **_HUB):
+    """`from_pretrained`, `save_pretrained` and `push_to_hub` for a model made from its settings; weights must fit."""
 
     @classmethod
     def _from_pretrained(cls, *, strict: bool = True, **kwargs):
@@ -239,43 +294,50 @@ class Painter(nn.Module, Pretrained):
     def latent_dim(self) -> int:
         return self.config.latent_dim
 
-    def paint(
-        self,
-        latents: Tensor,  # (batch, latent_dim), standard normal
-    ) -> Painting:
+    def paint(self, latents: Tensor) -> Painting:  # latents: (batch, latent_dim), standard normal
         """Paint a batch of images and keep every step. Raises `ValueError` for latents of another size."""
         if latents.ndim != 2 or latents.shape[1] != self.latent_dim:
-            raise ValueError(f"latents have shape {tuple(latents.shape)}; this painter needs (batch, {self.latent_dim})")
-        keys, values, betas = self.head(self.slow(self.inputs(latents), latents))
-        return Painting(keys, values, betas, self._write(keys, values, betas), self.config.tanh_output)
+            given = f"latents have shape {tuple(latents.shape)}"
+            raise ValueError(f"{given}; this painter needs (batch, {self.latent_dim})")
+        keys, values, betas, *extras = self.head(self.slow(self.inputs(latents), latents))
+        extras = dict(zip(RULES[self.config.rule].extras, extras))
+        writes = _write(self.config, self.canvas, keys, values, betas, extras)
+        return Painting(keys, values, betas, writes, self.config.tanh_output, extras=extras)
 
-    def _write(self, keys: Tensor, values: Tensor, betas: Tensor) -> Writes:
-        initial = None if self.canvas is None else self.canvas.expand(len(keys), -1, -1, -1)
-        if self.config.rule == "hebbian":
-            return hebbian_rule(keys, values, betas, initial)
-        if self.config.rule == "oja":
-            return oja_rule(keys, values, betas, initial, softmax=self.config.softmax_keys)
-        return delta_rule(keys, values, betas, initial, plain_first=self.config.plain_first and initial is None)
-
-    def forward(
-        self,
-        latents: Tensor,  # (batch, latent_dim), standard normal
-    ) -> Tensor:  # (batch, channels, height, width), in (-1, 1) with tanh_output
-        """Paint a batch of images."""
+    def forward(self, latents: Tensor) -> Tensor:  # (batch, latent_dim) -> (batch, channels, height, width)
+        """Paint a batch of images, in (-1, 1) with `tanh_output`."""
         return self.paint(latents).images
 
-    def training_images(
-        self,
-        latents: Tensor,  # (batch, latent_dim), standard normal
-    ) -> Tensor:  # (judged * batch, channels, height, width), the final images last
-        """What the discriminator judges while training: the images and, with `judged` > 1, earlier canvases."""
-        painting, config = self.paint(latents), self.config
-        shown = []
-        for i in range(1, config.judged):
-            t = i * (config.steps // config.judged)
-            canvas = painting.writes.after(t + 1 if config.judged_late else t) * (config.steps / t if config.judged_scaled else 1)
-            shown.append(canvas.tanh() if config.tanh_output else canvas)
-        return torch.cat([*shown, painting.images])
+    def training_images(self, latents: Tensor) -> Tensor:  # -> (judged * batch, channels, height, width)
+        """What the discriminator sees while training: the final images last, earlier canvases before them."""
+        painting = self.paint(latents)
+        return torch.cat([*_intermediate_images(painting, self.config), painting.images])
+
+# %% ../nbs/01_painter.ipynb #fe65ec4b
+def _write(
+    config: PainterConfig,
+    canvas: Tensor | None,  # (channels, height, width), the learned initial canvas
+    keys: Tensor,  # (batch, channels, steps, width)
+    values: Tensor,  # (batch, channels, steps, height)
+    betas: Tensor,  # (batch, channels, steps, 1) or (batch, channels, steps, height)
+    extras: dict[str, Tensor],  # each (batch, channels, steps, 1)
+) -> Writes:
+    """The program, written by the painter's rule."""
+    rule = RULES[config.rule]
+    initial = None if canvas is None else canvas.expand(len(keys), -1, -1, -1)
+    options = {name: getattr(config, name) for name in rule.options}
+    return rule.write(keys, values, betas, initial, **extras, **options)
+
+# %% ../nbs/01_painter.ipynb #c9bf4178
+def _intermediate_images(painting: Painting, config: PainterConfig) -> list[Tensor]:
+    """The canvases before the final one that the discriminator sees, as images (batch, channels, height, width)."""
+    images = []
+    for i in range(1, config.judged):
+        t = i * (config.steps // config.judged)
+        canvas = painting.writes.after(t + 1 if config.judged_late else t)
+        canvas = canvas * (config.steps / t if config.judged_scaled else 1)
+        images.append(canvas.tanh() if config.tanh_output else canvas)
+    return images
 
 # %% ../nbs/01_painter.ipynb #d96988b6
 def show_images(
@@ -283,23 +345,39 @@ def show_images(
     columns: int = 8,  # images a row
     size: float = 1.0,  # width of an image, inches
     title: str = "",
+    row_labels: Sequence[str] = (),  # left of the rows, one for each
+    column_labels: Sequence[str] = (),  # above the columns, one for each
 ) -> Figure:
-    """A grid of images."""
+    """A grid of images. Raises `ValueError` if there are not as many labels as rows or columns."""
     images = images.detach().float().cpu().clamp(0, 1)
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
-    fig, ax = plt.subplots(figsize=(columns * size, rows * size), layout="constrained")
+    for name, labels, count in (("row", row_labels, rows), ("column", column_labels, columns)):
+        if labels and len(labels) != count:
+            raise ValueError(f"{len(labels)} {name} labels for {count} {name}s")
+    margin = 0.09 * max(map(len, row_labels), default=0)  # inches
+    figsize = (columns * size + margin, rows * size + (0.25 if column_labels else 0))
+    fig, ax = plt.subplots(figsize=figsize, layout="constrained")
     ax.imshow(make_grid(images, nrow=columns, padding=1, pad_value=1.0).permute(1, 2, 0), interpolation="nearest")
-    ax.axis("off")
     ax.set_title(title, fontsize=10)
+    _label_grid(ax, images.shape[-2:], row_labels, column_labels)
     plt.close(fig)
     return fig
+
+
+def _label_grid(ax: Axes, shape: tuple[int, int], row_labels: Sequence[str], column_labels: Sequence[str]) -> None:
+    """Labels beside the rows and above the columns of a grid of images, one pixel apart, and no other axes."""
+    height, width = shape
+    ax.tick_params(length=0, labelsize=9, labeltop=True, labelbottom=False)
+    ax.set_yticks([(height + 1) * i + height / 2 for i in range(len(row_labels))], row_labels)
+    ax.set_xticks([(width + 1) * i + width / 2 for i in range(len(column_labels))], column_labels)
+    ax.spines[:].set_visible(False)
 
 # %% ../nbs/01_painter.ipynb #a7d0c3e1
 def around_grey(
     updates: Tensor,  # (..., channels, height, width)
 ) -> Tensor:  # the same shape, in [0, 1]
-    """Updates as pictures: nothing is mid-grey, paint added is brighter, paint removed darker, each scaled to its own largest value."""
+    """Updates as pictures around mid-grey, which is zero; each is scaled to its own largest value."""
     updates = updates.detach().float().cpu()
     return 0.5 + 0.5 * updates / updates.abs().amax((-3, -2, -1), keepdim=True).clamp(min=1e-12)
 
@@ -315,20 +393,29 @@ def show_steps(
     count: int = 16,  # how many steps to show, evenly spread, the last one among them
     size: float = 0.8,  # width of a step, inches
 ) -> Figure:
-    """The step strip of one painting: rank-one updates above, partial canvases below; at the end the refined image, if there is one."""
+    """The step strip of one painting: updates above, canvases below; at the end the refined image, if there is one."""
     updates, frames = around_grey(painting.updates[index]), painting.frames[index].detach().float().cpu()
     columns = [(f"{t + 1}", updates[t], frames[t]) for t in evenly_spaced(len(frames), count)]
     if painting.refined is not None:
         columns.append(("U-Net", None, painting.refined[index].detach().float().cpu()))
-    fig, axes = plt.subplots(2, len(columns), figsize=(len(columns) * size, 2 * size + 0.3), squeeze=False, layout="constrained")
+    figsize = (len(columns) * size, 2 * size + 0.3)
+    fig, axes = plt.subplots(2, len(columns), figsize=figsize, squeeze=False, layout="constrained")
     for (top, bottom), (title, update, frame) in zip(axes.T, columns):
         top.set_title(title, fontsize=8)
-        for ax, image in ((top, update), (bottom, frame)):
-            ax.axis("off")
-            if image is not None:
-                ax.imshow(image.clamp(0, 1).permute(1, 2, 0).squeeze(-1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        _show_step(top, update)
+        _show_step(bottom, frame)
+    for ax, name in zip(axes[:, 0], ("update", "canvas")):
+        ax.text(-0.1, 0.5, name, transform=ax.transAxes, rotation=90, ha="right", va="center", fontsize=8)
     plt.close(fig)
     return fig
+
+
+def _show_step(ax: Axes, image: Tensor | None) -> None:
+    """One small image (channels, height, width) without axes, or nothing."""
+    ax.axis("off")
+    if image is not None:
+        pixels = image.clamp(0, 1).permute(1, 2, 0).squeeze(-1)
+        ax.imshow(pixels, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
 
 # %% ../nbs/01_painter.ipynb #c1a24208
 def slerp(

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from .lightgan import Blur, Discriminator, LightGenerator
 from .painter import Painter
 from .refiner import RefinedPainter
+from .rules import RULES
 
 # %% ../nbs/07a_official_names.ipynb #d308ebdf
 ATTENTION = [
@@ -127,7 +128,7 @@ def official_name(
     if table is None:
         raise ValueError(f"a {type(model).__name__} has no official counterpart")
     official = _translate(name, table)
-    if isinstance(model, Painter) and not _has_betas(model.config.rule):
+    if isinstance(model, Painter) and not RULES[model.config.rule].has_betas:
         return official.replace("kvb_net", "kv_net")
     if isinstance(model, Discriminator) and model.config.output_size == 5:
         return official.replace("to_logits.1", "to_logits.0").replace("to_logits.3", "to_logits.2")
@@ -142,10 +143,6 @@ def _translate(name: str, table: list[tuple]) -> str:
             start = official(int(match[1])) if callable(official) else official.replace("#", "".join(numbers))
             return start + (_translate(rest, inside[0]) if inside else rest)
     raise ValueError(f"no official name is known for {name}")
-
-
-def _has_betas(rule: str) -> bool:
-    return rule != "hebbian"
 
 # %% ../nbs/07a_official_names.ipynb #e1122452
 ORDER = """

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from .lightgan import Discriminator, DiscriminatorConfig, LightGenerator, LightGeneratorConfig
 from .painter import Painter, PainterConfig
 from .refiner import RefinedPainter, RefinerConfig
+from .rules import RULES
 
 # %% ../nbs/07b_official_settings.ipynb #5dcad9a1
 PAINTER_ARGUMENTS = {
@@ -141,9 +142,9 @@ def unofficial_settings(configs: dict[str, object]) -> list[str]:
 def _unofficial_painter(config: PainterConfig, refined: bool) -> list[str]:
     """Settings that the official painter has not, or that make it fail."""
     wrong = []
-    if config.rule == "delta" and not config.plain_first and not config.learned_canvas:
+    if "plain_first" in RULES[config.rule].options and not config.plain_first and not config.learned_canvas:
         wrong.append("plain_first")
-    if config.rule == "hebbian" and config.softmax_keys:  # `lstm_sum` ignores the flag
+    if not RULES[config.rule].has_betas and config.softmax_keys:  # `lstm_sum` ignores the flag
         wrong.append("softmax_keys")
     if refined and config.positional:
         wrong.append("positional")

@@ -33,6 +33,7 @@ often = settings(
     max_examples=500 if LONG else 15, deadline=None, derandomize=not LONG, database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
+long_limit = pytest.mark.timeout(6 * 3600 if LONG else 600)
 pytestmark = pytest.mark.filterwarnings("ignore:.*is for fpa_nb only:UserWarning")
 
 PAINTER = PainterConfig(
@@ -313,6 +314,7 @@ def test_one_bit_of_any_number(whole):
             load_official(path)
 
 
+@long_limit
 @often
 @given(data=st.data())
 def test_damaged_bytes(whole, data):
@@ -363,6 +365,7 @@ def changed_tensor(tensor, how, rng):
 HOWS = ["flatten", "shorter", "longer", "turned", "one row", "deeper", "claimed", "integers", "complex"]
 
 
+@long_limit
 @often
 @given(data=st.data())
 def test_damaged_keys(whole, data):
@@ -405,6 +408,7 @@ def test_damaged_keys(whole, data):
 OPTIMISERS = ["drop", "number", "moments", "name", "shape", "kind", "step"]
 
 
+@long_limit
 @often
 @given(data=st.data())
 def test_damaged_optimisers(whole, data):
@@ -485,6 +489,7 @@ TEXTS = st.one_of(
 )
 
 
+@long_limit
 @often
 @given(text=TEXTS)
 def test_damaged_arguments(whole, text):
@@ -496,6 +501,7 @@ def test_damaged_arguments(whole, text):
     loads_the_same_or_names_the_file(path, gan)
 
 
+@long_limit
 @often
 @given(data=st.data())
 def test_wrong_arguments(whole, data):

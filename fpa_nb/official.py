@@ -59,7 +59,7 @@ def _load_data(path: Path) -> object:
 
 
 def _check_archive(path: Path) -> None:
-    """Raise an exception if a zip archive is damaged. (The files of PyTorch before 1.6 are none.)"""
+    """Raise an exception if a zip archive is damaged. (Files of PyTorch before 1.6 are no archives.)"""
     with path.open("rb") as file:
         if file.read(4) != b"PK\x03\x04":
             return
@@ -281,7 +281,7 @@ def _check_moments(moments: object, parameter: Tensor, number: int) -> None:
     averages = {key: moments[key] for key in ("exp_avg", "exp_avg_sq")}
     check_tensors(averages)
     if any(average.shape != parameter.shape or not average.is_floating_point() for average in averages.values()):
-        raise ValueError(f"the averages of parameter {number} have not its shape, {tuple(parameter.shape)}")
+        raise ValueError(f"the averages of parameter {number} are not numbers of its shape, {tuple(parameter.shape)}")
     step = moments["step"]
     if isinstance(step, Tensor):
         check_tensors({"step": step})
@@ -337,8 +337,8 @@ def save_official(
     """
     Write a game as a checkpoint file of the official code, and its arguments into `args.txt` beside it.
 
-    Raises `ValueError`, before anything is written, for a rule that the official code has not, and where there is an
-    `args.txt` of another model. Warns of settings with which the official code does not load the file.
+    Raises `ValueError`, before anything is written, for a rule that the official code does not know, and if there is
+    an `args.txt` of another model. Warns of settings with which the official code does not load the file.
     """
     path, configs = from_root(path), configs_of(gan.generator, gan.discriminator)
     _check_rule(configs)
@@ -347,7 +347,8 @@ def save_official(
         _check_same(arguments, configs, _parts(content))
     unofficial = unofficial_settings(configs)
     if unofficial:
-        warnings.warn(f"{path} is for fpa_nb only: the official code has no {', '.join(unofficial)}", stacklevel=2)
+        reason = f"the official code fails to load it, or paints otherwise, because of {', '.join(unofficial)}"
+        warnings.warn(f"{path} is for fpa_nb only: {reason}", stacklevel=2)
     path.parent.mkdir(parents=True, exist_ok=True)
     if not arguments.exists():
         write_text(arguments, json.dumps(official_arguments(configs), indent=1))

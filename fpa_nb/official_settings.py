@@ -140,7 +140,7 @@ def unofficial_settings(configs: dict[str, object]) -> list[str]:
 
 
 def _unofficial_painter(config: PainterConfig, refined: bool) -> list[str]:
-    """Settings that the official painter has not, or that make it fail."""
+    """Settings that the official painter does not have, or that make it fail."""
     wrong = []
     if "plain_first" in RULES[config.rule].options and not config.plain_first and not config.learned_canvas:
         wrong.append("plain_first")

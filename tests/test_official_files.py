@@ -11,6 +11,7 @@ import warnings
 import zipfile
 from dataclasses import asdict, fields, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -277,14 +278,24 @@ GAMES = {
 }
 
 
+class Whole(NamedTuple):
+    gan: Gan
+    path: Path
+    data: bytes
+    content: dict
+
+    def __repr__(self):
+        return f"the file of {self.path.parent.name}"
+
+
 @pytest.fixture(scope="module", params=GAMES)
 def whole(request, tmp_path_factory):
-    """An official file of a small game: the game, the file's bytes, and what it holds."""
+    """An official file of a small game."""
     path = tmp_path_factory.mktemp(request.param) / "model_1.pt"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         save_official(path, GAMES[request.param])
-    return GAMES[request.param], path, path.read_bytes(), torch.load(path, weights_only=True)
+    return Whole(GAMES[request.param], path, path.read_bytes(), torch.load(path, weights_only=True))
 
 
 def loads_the_same_or_names_the_file(path, gan, read=load_official):
@@ -394,7 +405,7 @@ def test_damaged_keys(whole, data):
         elif how == "move":
             other = data.draw(st.sampled_from(sorted(inside, key=str)), "other")
             inside[name], inside[other] = inside[other], value
-        elif isinstance(value, torch.Tensor):
+        elif isinstance(value, torch.Tensor) and value.layout is torch.strided and value.numel() < 10**6:
             inside[name] = changed_tensor(value, how, rng)
     torch.save(content, path)
     try:

@@ -4,15 +4,13 @@
 
 # %% auto #0
 __all__ = ['COLOURS', 'TAKEN', 'ORDERS', 'RULES', 'ROWS', 'VIEWS', 'GAP', 'PAGE_STYLE', 'PAGE_SCRIPT', 'Edit', 'step_order',
-           'parse_steps', 'used_betas', 'apply_edit', 'step_pictures', 'encode_png', 'betas_svg', 'betas_text',
-           'guarded', 'Explorer', 'export_html']
+           'parse_steps', 'used_betas', 'apply_edit', 'step_pictures', 'betas_svg', 'betas_text', 'Explorer',
+           'export_html']
 
 # %% ../nbs/09a_explorer.ipynb #f3066ed4
 import base64
 import html
-import io
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,16 +21,16 @@ import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import torch
 from matplotlib.figure import Figure
-from PIL import Image
 from pydantic import ConfigDict, Field, PositiveInt
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from .files import atomic_write, from_root, write_text
-from .gallery import between, painting_frames, sample_latents, save_animation, to_pixels
+from .gallery import between, painting_frames, sample_latents, save_animation
 from .painter import Painter, Painting, around_grey
 from .refiner import RefinedPainter
 from .rules import delta_rule, hebbian_rule, oja_rule
+from .widgets import encode_png, guarded, to_pixels
 
 # %% ../nbs/09a_explorer.ipynb #841528f1
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -145,17 +143,6 @@ def step_pictures(
     framed[:, -below.shape[1] :, -width:] = below
     return framed, canvas.tanh() if painting.tanh_output else canvas
 
-
-def encode_png(
-    image: Tensor,  # (channels, height, width), clamped to [0, 1]
-    scale: int = 1,  # side of the square that a pixel becomes
-    compress: int = 1,  # 1: quick, 9: small
-) -> bytes:
-    """An image as the content of a PNG file."""
-    picture, file = Image.fromarray(to_pixels(image)), io.BytesIO()
-    picture.resize((picture.width * scale, picture.height * scale), Image.NEAREST).save(file, "PNG", compress_level=compress)
-    return file.getvalue()
-
 # %% ../nbs/09a_explorer.ipynb #71e07aee
 COLOURS = {1: ("#666",), 3: ("#d33", "#292", "#33d")}
 
@@ -216,22 +203,6 @@ def _explorer_controls(steps: int, seed: int, second: int) -> SimpleNamespace:
         save_picture=button("save picture", "save the changed picture as PNG", "picture-o"),
         save_film=button("save film", "save the changed painting as a film, GIF or MP4 as the file's name ends", "film"),
     )  # fmt: skip
-
-
-def guarded(
-    act: Callable[[], None],
-    status: widgets.HTML,  # where errors are shown
-) -> Callable:
-    """A widget's handler that shows what is wrong with a wish instead of failing unseen."""
-
-    def handle(_):
-        try:
-            status.value = ""
-            act()
-        except (ValueError, OSError) as error:
-            status.value = f'<span style="color:#b00;line-height:1.3">{html.escape(str(error))}</span>'
-
-    return handle
 
 
 class Explorer(widgets.VBox):

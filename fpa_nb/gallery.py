@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['CHANNELS', 'WRITERS', 'load_painter', 'sample_latents', 'show_program', 'show_curves', 'show_channels', 'spectrum',
-           'show_spectrum', 'between', 'walk', 'to_pixels', 'painting_frames', 'save_animation']
+           'show_spectrum', 'between', 'walk', 'painting_frames', 'save_animation']
 
 # %% ../nbs/09_gallery.ipynb #d90e586b
 import json
@@ -29,6 +29,7 @@ from .official import load_official
 from .painter import Painter, Painting, around_grey, slerp, evenly_spaced
 from .refiner import RefinedPainter
 from .run import Run
+from .widgets import to_pixels
 
 # %% ../nbs/09_gallery.ipynb #e0dd402b
 def load_painter(
@@ -191,16 +192,6 @@ def walk(
     return torch.cat([between(fraction.item(), first, second, path) for fraction in torch.linspace(0, 1, count)])
 
 # %% ../nbs/09_gallery.ipynb #8f4ab298
-def to_pixels(
-    images: Tensor,  # (..., channels, height, width), clamped to [0, 1]
-    scale: int = 1,  # side of the square that a pixel becomes
-) -> np.ndarray:  # (..., height * scale, width * scale, 3), uint8
-    """Images as bytes, grey ones with three equal colours."""
-    pixels = (images.detach().float().cpu().clamp(0, 1) * 255).round().to(torch.uint8).movedim(-3, -1).numpy()
-    pixels = np.broadcast_to(pixels, (*pixels.shape[:-1], 3))
-    return pixels.repeat(scale, -3).repeat(scale, -2)
-
-
 def painting_frames(
     painting: Painting,  # all its pictures are shown, in a grid
     updates: bool = False,  # show each step's update left of its canvas

@@ -70,7 +70,7 @@ class LayerMemory:
         known = [n for n, layer in model.named_modules() if can_rewrite(layer)]
         if name not in known:
             kind, usable = type(model).__name__, ", ".join(known)
-            raise ValueError(f"{name!r} is not a linear layer or a plain convolution of this {kind}; those are: {usable}")
+            raise ValueError(f"{name!r} is no linear layer or plain convolution of this {kind}; those are: {usable}")
         if model.training:
             raise ValueError("in training mode the model's answers depend on the batch: call model.eval() first")
         self.model, self.name, self.layer = model, name, model.get_submodule(name)

@@ -1,6 +1,6 @@
 """Build the documentation from the notebooks, without network: python .ci/docs.py [FOLDER]
 
-It needs what `pip install -e '.[dev]'` brings.
+It needs what `pip install -e '.[dev]'` brings, and npm for the page that paints.
 
 Every notebook becomes a page as it stands, pictures included, but for hidden cells and directives; every module gets a
 page of its public names. Equations become MathML, which browsers draw by themselves, so that no page asks the network
@@ -19,6 +19,8 @@ from docutils import nodes
 from fastcore.docments import docments
 from latex2mathml.converter import convert
 from sphinx.application import Sphinx
+
+from fpa_nb.browser import build_page
 
 ROOT = Path(__file__).resolve().parent.parent
 CONF = f'''
@@ -133,6 +135,7 @@ def build(folder: Path) -> int:
         shutil.copytree(ROOT / "reports", Path(temporary, "reports"), ignore=left_out)
         app = Sphinx(source, source, html, Path(temporary, "doctrees"), "html", status=None, parallel=2)
         app.build()
+        build_page(html / "paint")
         shutil.copytree(html, folder, dirs_exist_ok=True)  # built apart: myst-nb leaves a folder of its own beside it
         return app._warncount
 

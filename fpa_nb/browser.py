@@ -6,7 +6,7 @@
 __all__ = ['LIMIT', 'RUNTIME', 'PAINTERS', 'Part', 'parts_of', 'difference', 'with_half_weights', 'export_onnx', 'page_settings',
            'runtime_folder', 'build_page']
 
-# %% ../nbs/09b_browser.ipynb #71686a08
+# %% ../nbs/09b_browser.ipynb #bbe0d375
 import json
 import logging
 import shutil
@@ -30,7 +30,7 @@ from .lightgan import LightGenerator, Noise
 from .painter import Painter
 from .refiner import RefinedPainter
 
-# %% ../nbs/09b_browser.ipynb #0c826c4b
+# %% ../nbs/09b_browser.ipynb #b341ed06
 class _Program(nn.Module):
     """From latents to keys, values, learning rates and what else the rule takes."""
 
@@ -40,7 +40,7 @@ class _Program(nn.Module):
 
     def forward(self, latents: Tensor) -> tuple[Tensor, ...]:
         painting = self.painter.paint(latents)
-        return painting.keys, painting.values, painting.betas, *getattr(painting, "extras", {}).values()
+        return painting.keys, painting.values, painting.betas, *painting.extras.values()
 
 
 class _Refine(nn.Module):
@@ -53,7 +53,7 @@ class _Refine(nn.Module):
     def forward(self, canvas: Tensor) -> Tensor:
         return self.painter.refine(canvas)
 
-# %% ../nbs/09b_browser.ipynb #b6e47ac0
+# %% ../nbs/09b_browser.ipynb #f9fc0c1c
 class _GivenNoise(nn.Module):
     """The LightGAN's `Noise` with maps that come from outside, one after the other."""
 
@@ -82,7 +82,7 @@ class _Pictures(nn.Module):
         self.take_noise(noise)
         return self.generator(latents)
 
-# %% ../nbs/09b_browser.ipynb #ea919083
+# %% ../nbs/09b_browser.ipynb #b61bd1c0
 @dataclass(frozen=True)
 class Part:
     """A part of a generator as it is exported."""
@@ -104,12 +104,12 @@ def parts_of(
     painter = getattr(generator, "painter", generator)
     with torch.no_grad():
         painting = painter.paint(latents["latents"])
-    program = Part(_Program(painter), latents, ("keys", "values", "betas", *getattr(painting, "extras", {})))
+    program = Part(_Program(painter), latents, ("keys", "values", "betas", *painting.extras))
     if painter is generator:
         return {"": program}
     return {"": program, "refiner": Part(_Refine(generator), {"canvas": painting.writes.canvas}, ("image",))}
 
-# %% ../nbs/09b_browser.ipynb #ab31071a
+# %% ../nbs/09b_browser.ipynb #54ec9023
 def _exported(part: Part) -> onnx.ModelProto:
     """A part as an ONNX model, for any size of batch."""
     names = list(part.inputs)
@@ -139,7 +139,7 @@ def difference(
     pairs = [(torch.from_numpy(a), b) for a, b in zip(found, wanted, strict=True)]
     return max(float((a - b).abs().max() / b.abs().max().clamp(min=1)) for a, b in pairs)
 
-# %% ../nbs/09b_browser.ipynb #545a56b8
+# %% ../nbs/09b_browser.ipynb #b6bda58b
 def with_half_weights(
     model: onnx.ModelProto,  # changed in place
     least: int = 1024,  # numbers in a tensor that is worth it
@@ -157,7 +157,7 @@ def with_half_weights(
     graph.node.extend(nodes)
     return model
 
-# %% ../nbs/09b_browser.ipynb #4881aa06
+# %% ../nbs/09b_browser.ipynb #0cbc45d2
 LIMIT = 1e-5  # how far onnxruntime may be from torch, relative to the largest output (at least 1)
 
 
@@ -187,7 +187,7 @@ def export_onnx(
                 raise RuntimeError(f"{target.name} is off by {found[target]:.1e} of the largest output: not written")
     return found
 
-# %% ../nbs/09b_browser.ipynb #e63e95d5
+# %% ../nbs/09b_browser.ipynb #2e12f7e5
 RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 PAINTERS = {  # the painters of the page: title, and where they are; those that are not there are left out
     "digits": ("handwritten digits, 16 x 16", "reports/digits/fpa"),
@@ -215,7 +215,7 @@ def runtime_folder(web: Path) -> Path:
             raise ValueError(f"npm ci failed in {web}: {done.stderr.strip().splitlines()[-1]}")
     return folder
 
-# %% ../nbs/09b_browser.ipynb #947d1ae9
+# %% ../nbs/09b_browser.ipynb #df450939
 def build_page(
     folder: str | Path = "_docs/paint",  # the page's folder; a relative path counts from the project's root
     painters: dict[str, tuple[str, str]] = PAINTERS,  # by name: title, and what `load_painter` takes

@@ -35,7 +35,7 @@ from torchvision.transforms import functional as TF
 from tqdm.auto import tqdm
 
 from .fetch import DownloadError, extract, fetch
-from .files import write_text
+from .files import from_root, write_text
 
 # %% ../nbs/04_data.ipynb #a9c41394
 def prepare_image(

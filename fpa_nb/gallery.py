@@ -32,6 +32,7 @@ from .files import atomic_write, from_root, read_json
 from .lightgan import LightGenerator
 from .official import load_official
 from .painter import Painter, Painting, around_grey, evenly_spaced, slerp
+from .pretrained import PREFIX, named_pretrained
 from .recipe import MODELS
 from .refiner import RefinedPainter
 from .run import Run
@@ -137,15 +138,18 @@ def load_saved(
 
 # %% ../nbs/09_gallery.ipynb #e0dd402b
 def load_painter(
-    what: nn.Module | str | Path,  # a model, a folder or an official file; paths count from the project's root
+    what: nn.Module | str | Path,  # a model, a folder, an official file, or official:<name>
 ) -> Painter | RefinedPainter | LightGenerator:
     """
     The generator that something holds, ready to paint. Raises `ValueError` if there is none, or it cannot be read.
 
-    A folder may be a run's (its best checkpoint, or else its last), a checkpoint's, or a saved model's.
+    A folder may be a run's (its best checkpoint, or else its last), a checkpoint's, or a saved model's. Paths count from
+    the project's root. What follows `official:` names one of the authors' trained models (chapter 08d).
     """
     if isinstance(what, nn.Module):
         return what
+    if str(what).startswith(PREFIX):
+        return named_pretrained(str(what)).requires_grad_(False)
     path = from_root(what)
     if path.is_file():
         return load_official(path).requires_grad_(False)
@@ -155,7 +159,7 @@ def load_painter(
     if (path / "training.safetensors").exists():
         return load_generator(path).requires_grad_(False)
     if not (path / "config.json").exists():
-        kinds = "a run's folder, a checkpoint's, a saved model's, or an official checkpoint file"
+        kinds = "a run's folder, a checkpoint's, a saved model's, an official checkpoint file, or official:<name>"
         raise ValueError(f"no generator at {path}: give {kinds}")
     return load_saved(path).requires_grad_(False)
 

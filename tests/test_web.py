@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from fpa_nb.browser import build_page
-from fpa_nb.explorer import Edit, apply_edit, parse_steps, step_order
-from fpa_nb.gallery import between, load_painter, sample_latents
+from fpa_nb.gallery import interpolate, load_painter, sample_latents
+from fpa_nb.interventions import Edit, apply_edit, parse_steps, step_order
 from fpa_nb.painter import Painter, PainterConfig, slerp
 from fpa_nb.rules import RULES
 
@@ -155,7 +155,7 @@ def picture(page, row: str = "changed") -> torch.Tensor:
 
 def wanted(painter, seed=3, second=5, toward=0.0, **given) -> torch.Tensor:
     first, other = (sample_latents(painter, 1, s) for s in (seed, second))
-    painting = painter.paint(between(toward, first, other, "spherical"))
+    painting = painter.paint(interpolate(toward, first, other, "spherical"))
     order = step_order(given.pop("order", "as painted"), painter.config.steps, given.pop("shuffle", 0))
     off = parse_steps(given.pop("off", ""), painter.config.steps)
     image = apply_edit(painter, painting, Edit(off=off, order=order, **given), painter.paint(other)).images[0]

@@ -143,8 +143,8 @@ def load_painter(
     """
     The generator that something holds, ready to paint. Raises `ValueError` if there is none, or it cannot be read.
 
-    A folder may be a run's (its best checkpoint, or else its last), a checkpoint's, or a saved model's. Paths count from
-    the project's root. What follows `official:` names one of the authors' trained models (chapter 08d).
+    A folder may be a run's (its best checkpoint, or else its last), a checkpoint's, or a saved model's. Paths count
+    from the project's root. What follows `official:` names one of the authors' trained models (chapter 08d).
     """
     if isinstance(what, nn.Module):
         return what

@@ -130,7 +130,7 @@ def difference(
     part: Part,
     path: Path,  # of the ONNX file
 ) -> float:
-    """The largest difference between torch's outputs and onnxruntime's, relative to each output's largest value (at least 1)."""
+    """How far onnxruntime's outputs are from torch's, relative to each output's largest value (at least 1)."""
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     found = session.run(list(part.outputs), {name: x.numpy() for name, x in part.inputs.items()})
     with torch.no_grad():
@@ -169,9 +169,9 @@ def export_onnx(
     """
     Write a generator as ONNX, and check it against torch with onnxruntime.
 
-    A refined painter becomes two files, the second ending in .refiner.onnx. Returns the difference of each file's outputs
-    from torch's; raises `ValueError` for a generator in training mode, and `RuntimeError` if a file is off by more than
-    `LIMIT` (in half precision nothing is refused: the difference says what is lost).
+    A refined painter becomes two files, the second ending in .refiner.onnx. Returns how far each file's outputs are
+    from torch's. Raises `ValueError` for a generator in training mode, and `RuntimeError` if a file is off by more
+    than `LIMIT` (in half precision nothing is refused: the difference says what is lost).
     """
     if generator.training:
         raise ValueError("the generator is in training mode: call eval() first")
@@ -204,12 +204,12 @@ def page_settings(painter: Painter | RefinedPainter) -> dict:
 
 
 def runtime_folder(web: Path) -> Path:
-    """The folder of onnxruntime for browsers, installed with npm if it is not there. Raises `ValueError` without npm."""
+    """The folder of onnxruntime for browsers, installed if it is not there. Raises `ValueError` without npm."""
     folder = web / "node_modules" / "onnxruntime-web" / "dist"
     if not folder.is_dir():
         npm = shutil.which("npm")
         if npm is None:
-            raise ValueError(f"the page needs onnxruntime-web: install npm (it comes with Node.js), or run npm ci in {web}")
+            raise ValueError(f"the page needs onnxruntime-web: install npm (part of Node.js), or run npm ci in {web}")
         done = subprocess.run([npm, "ci", "--ignore-scripts"], cwd=web, capture_output=True, text=True)
         if done.returncode:
             raise ValueError(f"npm ci failed in {web}: {done.stderr.strip().splitlines()[-1]}")
@@ -221,7 +221,7 @@ def build_page(
     painters: dict[str, tuple[str, str]] = PAINTERS,  # by name: title, and what `load_painter` takes
     half: bool = True,  # weights in half precision
 ) -> Path:
-    """Build the page that paints. Raises `ValueError` if there is no painter, or onnxruntime for browsers cannot be installed."""
+    """Build the page that paints. Raises `ValueError` without a painter, or if onnxruntime cannot be installed."""
     web, folder = find_root() / "web", from_root(folder)
     there = {name: (title, where) for name, (title, where) in painters.items() if from_root(where).exists()}
     if not there:

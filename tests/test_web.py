@@ -88,7 +88,9 @@ def random_cases() -> dict:
     a, b = torch.tensor([first]), torch.tensor([second])
     walks = {"spherical": slerp(0.3, a, b), "linear": 0.7 * a + 0.3 * b}
     return {
-        "randn": [{"count": n, "seed": s, "numbers": draw(n, s).tolist()} for n in (16, 64, 100) for s in (0, 2**31 - 1)],
+        "randn": [
+            {"count": n, "seed": s, "numbers": draw(n, s).tolist()} for n in (16, 64, 100) for s in (0, 2**31 - 1)
+        ],
         "randperm": [{"count": n, "seed": s, "order": order(n, s).tolist()} for n in (1, 16, 64) for s in (0, 9)],
         "walks": [
             {"path": name, "fraction": 0.3, "first": first, "second": second, "between": x[0].tolist()}

@@ -1,4 +1,4 @@
-// Interventions between the network that makes a program and the rule that writes it: those of chapter 09a.
+// Interventions between the network that makes a program and the rule that writes it: those of chapter 08c.
 import { randperm } from "./random.mjs";
 import { RULES, write } from "./rules.mjs";
 

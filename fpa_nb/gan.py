@@ -20,7 +20,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .lightgan import Discriminator, Judgement
+from .lightgan import Discriminator, DiscriminatorOutput
 
 # %% ../nbs/05_gan.ipynb #4f6ad32c
 def hinge_loss(
@@ -59,11 +59,11 @@ def generator_loss(
 # %% ../nbs/05_gan.ipynb #33d60277
 def gradient_penalty(
     images: Tensor,  # (batch, channels, height, width), real images that require a gradient
-    judgement: Judgement,  # what the discriminator said of them
+    output: DiscriminatorOutput,  # what the discriminator said of them
     weight: float = 10.0,
 ) -> Tensor:  # scalar
     """Keep the discriminator's slope at real images near one."""
-    (slopes,) = torch.autograd.grad(sum(head.sum() for head in judgement.heads), images, create_graph=True)
+    (slopes,) = torch.autograd.grad(sum(head.sum() for head in output.logits), images, create_graph=True)
     return weight * (slopes.flatten(1).norm(dim=1) - 1).square().mean()
 
 # %% ../nbs/05_gan.ipynb #1f09e2c8
@@ -242,11 +242,11 @@ class Gan:
     def _autocast(self, images: Tensor, with_penalty: bool = False) -> torch.autocast:
         return torch.autocast(images.device.type, torch.bfloat16, enabled=self.config.precision == "bf16" and not with_penalty)
 
-    def _judge(self, images: Tensor, with_penalty: bool = False) -> Judgement:
+    def _judge(self, images: Tensor, with_penalty: bool = False) -> DiscriminatorOutput:
         """What the discriminator says; in a step with penalty in float32, not compiled (which cannot be differentiated twice), and keeping less in memory."""
         with self._autocast(images, with_penalty):
-            judgement = self.discriminator(images, recompute=True) if with_penalty else self._compiled(images)
-        return judgement._replace(heads=tuple(head.float() for head in judgement.heads))
+            output = self.discriminator(images, recompute=True) if with_penalty else self._compiled(images)
+        return output._replace(heads=tuple(head.float() for head in output.logits))
 
     def _augment(self, images: Tensor) -> Tensor:
         return augment(images, self.config.augment_probability, self.config.augment_types)
@@ -263,21 +263,21 @@ class Gan:
                 shown = self._augment(whole)
                 shown_parts = shown.split(len(parts[0]))
                 of_fake, of_parts = self._judge(fake, with_penalty), [self._judge(part, with_penalty) for part in shown_parts]
-                of_real = [torch.cat(heads) for heads in zip(*(part.heads for part in of_parts))]
-                losses = [LOSSES[self.config.loss](r, f) for r, f in zip(of_real, of_fake.heads)]
-                verdicts = [of_fake.heads, *(part.heads for part in of_parts)]
+                of_real = [torch.cat(heads) for heads in zip(*(part.logits for part in of_parts))]
+                losses = [LOSSES[self.config.loss](r, f) for r, f in zip(of_real, of_fake.logits)]
+                verdicts = [of_fake.logits, *(part.logits for part in of_parts)]
                 slopes = iter(torch.autograd.grad(sum(losses) / len(batches), sum(verdicts, ())))  # of the loss, in the verdicts
                 slopes = [[next(slopes) for _ in heads] for heads in verdicts]
-                torch.autograd.backward(of_fake.heads, slopes[0])  # first the painted images, then part by part: what one keeps is gone before the next needs memory
+                torch.autograd.backward(of_fake.logits, slopes[0])  # first the painted images, then part by part: what one keeps is gone before the next needs memory
                 rest = []
-                for part, seen, judgement, slope in zip(parts, shown_parts, of_parts, slopes[1:]):
+                for part, seen, output, slope in zip(parts, shown_parts, of_parts, slopes[1:]):
                     share, penalty = len(part) / len(real), real.new_zeros(())
                     with self._autocast(seen, with_penalty):
-                        others = auxiliary = share * self.discriminator.reconstruction_loss(seen, judgement)
+                        others = auxiliary = share * self.discriminator.reconstruction_loss(seen, output)
                     if with_penalty:
-                        penalty = share * gradient_penalty(part, judgement, self.config.penalty_weight)
+                        penalty = share * gradient_penalty(part, output, self.config.penalty_weight)
                         others = others if penalty.isnan() else others + penalty  # as officially, a penalty that is NaN is left out
-                    torch.autograd.backward([*judgement.heads, others / len(batches)], [*slope, None], retain_graph=shown is not whole)  # parts share what augmented them
+                    torch.autograd.backward([*output.logits, others / len(batches)], [*slope, None], retain_graph=shown is not whole)  # parts share what augmented them
                     rest.append(torch.stack([auxiliary, penalty, others]).detach())
                 auxiliary, penalty, others = sum(rest)
                 logs.append(torch.stack([losses[0].detach(), auxiliary, penalty, sum(losses).detach() + others]))
@@ -289,7 +289,7 @@ class Gan:
             logs = []
             for real in batches:
                 fake = self._augment(self._paint(draw(len(real))))
-                verdicts = [generator_loss(head) for head in self._judge(fake).heads]
+                verdicts = [generator_loss(head) for head in self._judge(fake).logits]
                 total = sum(verdicts)
                 (total / len(batches)).backward()
                 logs.append(torch.stack([verdicts[0], total]).detach())

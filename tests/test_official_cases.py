@@ -125,24 +125,24 @@ class DiscriminatorOutputs:
         self.model, self.dtype = discriminator_from_official(state).to(dtype), dtype
 
     def forward(self, x):
-        judgement = self.model(x.to(self.dtype))
-        return *judgement.heads, self.model.reconstruction_loss(x.to(self.dtype), judgement)
+        output = self.model(x.to(self.dtype))
+        return *output.logits, self.model.reconstruction_loss(x.to(self.dtype), output)
 
 
 class DiscriminatorGradients(DiscriminatorOutputs):
     def input_grad(self, x):
         x = x.to(self.dtype).requires_grad_()
-        return torch.autograd.grad(sum(head.sum() for head in self.model(x).heads), x)[0]
+        return torch.autograd.grad(sum(head.sum() for head in self.model(x).logits), x)[0]
 
     def grads(self, x, which):
         self.model.zero_grad()
         x = x.to(self.dtype).requires_grad_()
-        judgement = self.model(x)
+        output = self.model(x)
         if which == "loss":
-            loss = self.model.reconstruction_loss(x, judgement)
-            (sum(head.mean() for head in judgement.heads) + loss).backward()
+            loss = self.model.reconstruction_loss(x, output)
+            (sum(head.mean() for head in output.logits) + loss).backward()
         else:
-            gradient_penalty(x, judgement).backward()
+            gradient_penalty(x, output).backward()
         parameters = dict(self.model.named_parameters())
         grads = {name: torch.zeros_like(p) if p.grad is None else p.grad for name, p in parameters.items()}
         return official_state(self.model, grads)

@@ -203,7 +203,7 @@ def test_every_setting_comes_back_or_is_refused(tmp_path, part, change):
     )  # up to rounding, which depends on where a tensor is in memory
     assert_close(images(load_official(path, raw=True)), images(gan.generator))
     x = torch.rand(2, gan.discriminator.config.channels, *2 * [gan.discriminator.config.image_size])
-    for ours, theirs in zip(gan.discriminator(x).heads, again.discriminator(x).heads, strict=True):
+    for ours, theirs in zip(gan.discriminator(x).logits, again.discriminator(x).logits, strict=True):
         assert_close(ours, theirs)
     for name in ("generator_optimiser", "discriminator_optimiser"):
         ours, theirs = (getattr(game, name).state_dict()["state"] for game in (gan, again))

@@ -30,6 +30,7 @@ from tqdm.auto import tqdm
 from .checkpoint import Start, build_gan, load_checkpoint, newest_checkpoint, remove_checkpoint, save_checkpoint
 from .data import Batches, ImageData
 from .files import atomic_write
+import fpa_nb.options  # gives every Gan its options
 from .gan import Gan
 from .recipe import Recipe
 from .run import Run, choose_device, environment

@@ -8,8 +8,9 @@ import pytest
 
 GAME = """
 import torch
-from fpa_nb.gan import Gan, GanConfig, can_compile
+from fpa_nb.gan import Gan, GanConfig
 from fpa_nb.lightgan import Discriminator, DiscriminatorConfig
+from fpa_nb.options import can_compile
 from fpa_nb.painter import Painter, PainterConfig
 
 def step(compiled):

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import gdown
 
-from .data import DATASETS
+from .datasets import DATASETS
 from .fetch import DownloadError, UnsafeArchive, extract
 from .files import from_root, read_text
 from .lightgan import LightGenerator

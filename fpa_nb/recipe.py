@@ -16,7 +16,7 @@ from pydantic import ConfigDict, NonNegativeInt, PositiveInt, TypeAdapter, Valid
 from pydantic.dataclasses import dataclass
 from torch import nn
 
-from .data import DATASETS
+from .datasets import DATASETS
 from .gan import GanConfig
 from .lightgan import DiscriminatorConfig, LightGenerator, LightGeneratorConfig
 from .painter import Painter, PainterConfig
@@ -27,7 +27,7 @@ from .refiner import RefinedPainter, RefinerConfig
 class Recipe:
     """All settings of a run. The defaults are the official ones; pydantic's `ValidationError` (a `ValueError`) tells what is wrong with a value."""
 
-    dataset: str = "folder"  # one of fpa_nb.data.DATASETS
+    dataset: str = "folder"  # one of fpa_nb.datasets.DATASETS
     model: str = "fpa"  # one of MODELS
     seed: NonNegativeInt = 0
     steps: PositiveInt = 450_000  # training steps
@@ -142,7 +142,7 @@ def flat_settings(recipe: Recipe) -> dict:
 
 
 def make_recipe(
-    dataset: str,  # one of fpa_nb.data.DATASETS
+    dataset: str,  # one of fpa_nb.datasets.DATASETS
     model: str = "fpa",  # one of MODELS
     image_size: int | None = None,  # pixels; None: the recipe's
     overrides: dict | str | None = None,  # any settings by dotted name

@@ -25,7 +25,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from .checkpoint import checkpoints_in, load_generator
-from .data import DATASETS, folder_source, known_dataset, prepare_image
+from .datasets import DATASETS, known_dataset
 from .explorer import export_html
 from .fid import Evaluation, painted_images
 from .files import from_root, write_text

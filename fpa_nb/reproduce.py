@@ -18,7 +18,7 @@ from pathlib import Path
 
 import submitit
 
-from .data import DATASETS
+from .datasets import DATASETS
 from .files import find_root, from_root
 from .recipe import MODELS, make_recipe
 

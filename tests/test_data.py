@@ -11,7 +11,9 @@ import torch
 from PIL import Image
 from torchvision import transforms
 
-from fpa_nb.data import DATASETS, Batches, find_source, prepare, prepare_image
+from fpa_nb.data import Batches, prepare
+from fpa_nb.datasets import DATASETS, find_source
+from fpa_nb.images import prepare_image
 
 rng = np.random.default_rng(0)
 

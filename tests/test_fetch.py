@@ -19,7 +19,8 @@ import pytest
 from PIL import Image
 
 import fpa_nb.data
-from fpa_nb.data import DATASETS, download, find_source, prepare
+from fpa_nb.data import prepare
+from fpa_nb.datasets import DATASETS, download, find_source
 from fpa_nb.fetch import DownloadError, fetch
 
 CONTENT = np.random.default_rng(0).bytes(3_000_000)
@@ -230,23 +231,34 @@ def test_killed_download_goes_on(target):
     assert server.requests[-1] == f"bytes={came}-"
 
 
+def photographs(folder, count=120):
+    """A folder of small photographs, one of them broken."""
+    rng = np.random.default_rng(0)
+    folder.mkdir()
+    for i in range(count):
+        Image.fromarray(rng.integers(0, 255, (90, 100, 3), dtype=np.uint8)).save(folder / f"{i:03d}.jpg")
+    (folder / "050.jpg").write_bytes(b"broken")
+    return folder
+
+
 def test_killed_preparation_goes_on(tmp_path):
-    rng, photos = np.random.default_rng(0), tmp_path / "photos"
-    photos.mkdir()
-    for i in range(120):
-        Image.fromarray(rng.integers(0, 255, (90, 100, 3), dtype=np.uint8)).save(photos / f"{i:03d}.jpg")
-    (photos / "050.jpg").write_bytes(b"broken")
+    """Killed at twenty moments, each a little later than the one before, and in the end the same as undisturbed."""
+    photos, cache = photographs(tmp_path / "photos"), tmp_path / "killed"
     slow = f"""
 import time, fpa_nb.data as d
-from pathlib import Path
-d.CHUNK, read = 10, d._read_image
-d._read_image = lambda *a: (time.sleep(0.02), read(*a))[1]
-d.prepare("folder", {str(photos)!r}, 32, cache_dir={str(tmp_path / "killed")!r})
+d.CHUNK, read = 10, d.load_image
+d.load_image = lambda *given: (time.sleep(0.02), read(*given))[1]
+d.prepare("folder", {str(photos)!r}, 32, cache_dir={str(cache)!r})
 """
-    killed(slow, lambda: any(f.stat().st_size > 40 * 3 * 32 * 32 for f in tmp_path.glob("killed/*.partial/images.u8")))
+
+    def written():
+        return max([0, *(file.stat().st_size for file in cache.glob("*.partial/images.u8"))])
+
+    for image in range(4, 104, 5):
+        killed(slow, lambda: written() >= image * 3 * 32 * 32)
     with pytest.warns(UserWarning, match="050.jpg"), patch.object(fpa_nb.data, "CHUNK", 10):
-        ours = prepare("folder", photos, 32, cache_dir=tmp_path / "killed")
+        ours = prepare("folder", photos, 32, cache_dir=cache)
         undisturbed = prepare("folder", photos, 32, cache_dir=tmp_path / "whole")
     assert ours.path.read_bytes() == undisturbed.path.read_bytes() and ours.fingerprint == undisturbed.fingerprint
-    assert ours.skipped == undisturbed.skipped and len(ours) == 119
-    assert not list(tmp_path.glob("killed/*.partial*"))
+    assert ours.skipped == undisturbed.skipped and len(ours) == 119 and ours.names == undisturbed.names
+    assert not list(cache.glob("*.partial*"))

@@ -20,7 +20,7 @@ import pytest
 import torch
 from PIL import Image
 
-from fpa_nb.data import prepare_image
+from fpa_nb.images import prepare_image
 from fpa_nb.gan import LOSSES, Gan, GanConfig, generator_loss, gradient_penalty, update_ema
 from fpa_nb.lightgan import LightGenerator
 from fpa_nb.options import AUGMENTATIONS

@@ -21,6 +21,7 @@ from PIL import Image
 import fpa_nb.data
 from fpa_nb.data import prepare
 from fpa_nb.datasets import DATASETS, download, find_source
+from fpa_nb.images import load_image
 from fpa_nb.fetch import DownloadError, fetch
 
 CONTENT = np.random.default_rng(0).bytes(3_000_000)
@@ -244,18 +245,24 @@ def photographs(folder, count=120):
 def test_killed_preparation_goes_on(tmp_path):
     """Killed at twenty moments, each a little later than the one before, and in the end the same as undisturbed."""
     photos, cache = photographs(tmp_path / "photos"), tmp_path / "killed"
-    slow = f"""
-import time, fpa_nb.data as d
-d.CHUNK, read = 10, d.load_image
-d.load_image = lambda *given: (time.sleep(0.02), read(*given))[1]
-d.prepare("folder", {str(photos)!r}, 32, cache_dir={str(cache)!r})
-"""
+
+    def slowly(*given):
+        time.sleep(0.02)
+        return load_image(*given)
 
     def written():
         return max([0, *(file.stat().st_size for file in cache.glob("*.partial/images.u8"))])
 
     for image in range(4, 104, 5):
-        killed(slow, lambda: written() >= image * 3 * 32 * 32)
+        process = os.fork()
+        if not process:  # the child, which is killed before it has done all
+            with patch.object(fpa_nb.data, "CHUNK", 10), patch.object(fpa_nb.data, "load_image", slowly):
+                prepare("folder", photos, 32, cache_dir=cache)
+            os._exit(0)
+        while written() < image * 3 * 32 * 32:
+            time.sleep(0.005)
+        os.kill(process, signal.SIGKILL)
+        assert os.waitpid(process, 0)[1] == signal.SIGKILL, "it was over before it could be killed"
     with pytest.warns(UserWarning, match="050.jpg"), patch.object(fpa_nb.data, "CHUNK", 10):
         ours = prepare("folder", photos, 32, cache_dir=cache)
         undisturbed = prepare("folder", photos, 32, cache_dir=tmp_path / "whole")

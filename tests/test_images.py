@@ -40,7 +40,7 @@ def damaged(draw, content):
 
 
 @tries
-@given(st.data())
+@given(data=st.data())
 def test_damaged_image(data):
     content = data.draw(damaged(FILES[data.draw(st.sampled_from(sorted(FILES)))]))
     try:
@@ -52,7 +52,7 @@ def test_damaged_image(data):
 
 
 @tries
-@given(st.data())
+@given(data=st.data())
 def test_damaged_zip(data, tmp_path):
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", data.draw(st.sampled_from((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)))) as archive:
@@ -73,7 +73,7 @@ def test_damaged_zip(data, tmp_path):
 
 
 @settings(tries, max_examples=max(12, EXAMPLES // 10))  # each starts a process
-@given(st.data())
+@given(data=st.data())
 def test_damaged_database(data, tmp_path):
     folder = tmp_path / "db"
     if not folder.exists():
@@ -107,7 +107,7 @@ def prepared(tmp_path_factory):
 
 
 @tries
-@given(st.data())
+@given(data=st.data())
 @pytest.mark.filterwarnings("ignore:prepared images")
 def test_damaged_manifest(data, prepared):
     root, folder, manifest, fingerprint = prepared

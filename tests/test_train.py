@@ -39,7 +39,8 @@ def test_default_notebook_small(papermill, tmp_path):
     assert [p.stem for p in run.samples] == ["00000000", "00000010", "00000020", "00000030", "00000040"]
     scores = [row["frechet_pixel_distance"] for row in run.metrics if "frechet_pixel_distance" in row]
     assert len(scores) == 5 and scores[-1] < scores[0]
-    assert {p.stem for p in (run.folder / "figures").iterdir()} == {"metrics", "samples", "samples_over_time", "strip", "strip_2"}
+    figures = {"metrics", "samples", "samples_over_time", "strip", "strip_2"}
+    assert {p.stem for p in (run.folder / "figures").iterdir()} == figures
     assert len(outputs(page, "image/png")) == 6
     assert "step 40:" in printed(page) and "FID" not in printed(page)
     painter = load_generator(run.checkpoints[-1])
@@ -70,7 +71,8 @@ def test_folder_of_photographs(papermill, tmp_path):
     for i in range(12):
         Image.fromarray(rng.integers(0, 255, (40, 50, 3), dtype=np.uint8)).save(photos / f"{i}.jpg")
     (photos / "broken.jpg").write_bytes(b"broken")
-    small = "painter.hidden_size=16 painter.steps=8 discriminator.fmap_max=8 discriminator.attention_heads=1 discriminator.attention_head_dim=8"
+    small = "painter.hidden_size=16 painter.steps=8 discriminator.fmap_max=8 "
+    small += "discriminator.attention_heads=1 discriminator.attention_head_dim=8"
     result, page = papermill(dataset="folder", data_dir=photos, image_size=32, batch_size=4, steps=3, overrides=small)
     assert result.returncode == 0, result.stderr
     assert "12 images of 32 x 32" in printed(page)
@@ -100,7 +102,15 @@ BAD = {
     "unknown override": ({"overrides": "painter.hiden_size=3"}, "did you mean one of: painter.hidden_size"),
     "wrong kind": ({"steps": "many"}, "steps: Input should be a valid integer"),
     "image size": ({"image_size": 48}, "image_size must be a power of two from 16 to 1024, not 48"),
-    "nothing downloaded": ({"dataset": "lsun_church", "data_dir": "/nowhere"}, "LSUN church outdoor, train (126227 images, about 2.45 GB) is not in /nowhere: run fpa_nb.data.download"),
+    "nothing downloaded": (
+        {"dataset": "lsun_church", "data_dir": "/nowhere"},
+        "LSUN church outdoor, train (126227 images, about 2.45 GB) is not in /nowhere: run fpa_nb.data.download",
+    ),
+    "unknown recipe": ({"recipe": "desktop"}, "unknown recipe 'desktop'; known: paper, laptop, digits"),
+    "name that leads away": ({"name": "../../x"}, "name: name '../../x' cannot name a file"),
+    "seed": ({"seed": -1}, "seed: Input should be greater than or equal to 0, not -1"),
+    "model as a number": ({"model": 5}, "unknown model '5'"),
+    "no device": ({"device": 0}, "device '0' cannot be used"),
     "no folder": ({"dataset": "folder", "data_dir": "/nowhere"}, "no folder /nowhere"),
     "unwritable": ({"runs_dir": "/proc/runs"}, "cannot write to /proc/runs"),
 }
@@ -117,6 +127,22 @@ def test_bad_input_is_one_clear_error(parameters, message, tmp_path):
     with pytest.raises(ValueError) as error:
         exec(cells[1].source, variables)
     assert message in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_number_is_a_name(papermill, tmp_path):
+    result, page = papermill(name=0, steps="2.0", trackers="None", seed="1.0")
+    assert result.returncode == 0, result.stderr
+    assert opened(tmp_path / "runs" / "digits" / "fpa" / "0").recipe.seed == 1
+    assert "unknown parameter" not in result.stderr.lower()  # of `overrides`
+    assert "recipe: digits" in printed(page)
+
+
+def test_folder_says_which_recipe():
+    from fpa_nb.recipe import make_recipe, recipe_note
+
+    assert recipe_note(make_recipe("folder")).startswith("recipe: paper; 450000 steps")
+    assert "recipe laptop instead: 30000 steps" in recipe_note(make_recipe("folder"))
+    assert "recipe paper instead: 450000 steps" in recipe_note(make_recipe("folder", recipe="laptop"))
 
 
 def test_bad_input_through_papermill(papermill):

@@ -28,8 +28,8 @@ from .files import from_root, read_json
 from .official import load_start
 from .parameters import TrainParameters, checked
 from .recipe import Recipe, default_recipe, make_recipe, nearest_recipe, recipe_from_dict, recipe_note
-from .run import Run, choose_device, environment, open_run
-from .training import Processes, check_trackers, run_summary, train
+from .run import Run, check_trackers, choose_device, environment, open_run
+from .training import Processes, run_summary, train
 
 # %% ../nbs/08a_launch.ipynb #3df8f934
 @dataclass(frozen=True)

@@ -31,33 +31,41 @@ def write_text(path: Path, text: str) -> None:
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
-# %% ../nbs/03a_files.ipynb #68289924
+# %% ../nbs/03a_files.ipynb #456bc288
 def read_text(path: Path) -> str:
-    """A text file in UTF-8, with or without a byte order mark. Raises `ValueError`, naming the file, for other encodings."""
+    """A text file in UTF-8, with or without a byte order mark. Raises `ValueError`, naming the file, for others."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise ValueError(f"{path} is not a text file in UTF-8: save it in that encoding") from None
+    except FileNotFoundError:
+        raise ValueError(f"there is no file {path}") from None
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read ({error.strerror or error})") from None
 
 
 def read_json(path: Path) -> dict:
     """A JSON file that holds an object. Raises `ValueError`, naming the file, for anything else."""
     try:
         content = json.loads(read_text(path))
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise ValueError(f"{path} is damaged, or not a JSON file ({error})") from None
+    except RecursionError:
+        raise ValueError(f"{path} is damaged, or not a JSON file (too deeply nested)") from None
+    except ValueError as error:  # a JSON error, or a number of too many digits
+        reason = str(error) if str(path) in str(error) else f"{path} is damaged, or not a JSON file ({error})"
+        raise ValueError(reason) from None
     if not isinstance(content, dict):
         raise ValueError(f"{path} holds a JSON {type(content).__name__}, and should hold an object")
     return content
 
-# %% ../nbs/03a_files.ipynb #6ebc6fdd
+# %% ../nbs/03a_files.ipynb #394300bf
 def check_name(
     name: str,
     what: str = "name",  # what it names, for the message
 ) -> str:
     """The name itself. Raises `ValueError` unless it can be that of a file: letters, digits, and - _ . + inside."""
     if not isinstance(name, str) or not re.fullmatch(r"\w[\w.+-]{0,99}", name) or name.endswith("."):
-        raise ValueError(f"{what} {name!r} cannot name a file: use up to 100 letters, digits, and - _ . + after the first")
+        advice = "use up to 100 letters, digits, and - _ . + after the first"
+        raise ValueError(f"{what} {name!r} cannot name a file: {advice}")
     return name
 
 # %% ../nbs/03a_files.ipynb #c4139fba

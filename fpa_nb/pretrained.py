@@ -7,7 +7,7 @@ __all__ = ['ASSIGNMENT', 'VARIABLE', 'MODEL_OPTIONS', 'SWITCHES', 'DRIVE_FILE', 
            'read_script', 'arguments_of_command', 'OfficialModel', 'find_official', 'load_pretrained',
            'fetch_pretrained', 'unpack', 'pretrained', 'named_pretrained']
 
-# %% ../nbs/08d_pretrained.ipynb #8e057ca5
+# %% ../nbs/08d_pretrained.ipynb #52e31b5e
 import os
 import re
 import shlex
@@ -15,17 +15,15 @@ import tarfile
 import tempfile
 import warnings
 import zipfile
-import zlib
 from collections import Counter
 from dataclasses import dataclass
 from itertools import count as count_from
-from lzma import LZMAError
 from pathlib import Path
 
 import gdown
 
 from .datasets import DATASETS
-from .fetch import DownloadError, UnsafeArchive, extract
+from .fetch import DownloadError, extract
 from .files import from_root, read_text
 from .lightgan import LightGenerator
 from .official import load_official, plain_value, read_arguments
@@ -33,7 +31,7 @@ from .official_settings import PAINTER_ARGUMENTS, REFINER_ARGUMENTS
 from .painter import Painter
 from .refiner import RefinedPainter
 
-# %% ../nbs/08d_pretrained.ipynb #4f54fb6e
+# %% ../nbs/08d_pretrained.ipynb #d30b1fb7
 ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
 MODEL_OPTIONS = {*PAINTER_ARGUMENTS, *REFINER_ARGUMENTS, "model_type", "no_sigmoid_lr", "fmap_max", "attn_res_layers"}
@@ -61,7 +59,7 @@ def read_script(
                 commands.append(options)
     return commands
 
-# %% ../nbs/08d_pretrained.ipynb #5321d5aa
+# %% ../nbs/08d_pretrained.ipynb #c361afc3
 def _simple_commands(line: str) -> list[list[str]]:
     """The words of a line, command by command; none if its quotes are not closed."""
     lexer = shlex.shlex(line, posix=True, punctuation_chars=";&|")
@@ -87,7 +85,7 @@ def _expand(words: list[str], variables: dict[str, str]) -> list[str]:
         expanded += [value] if value == word or ASSIGNMENT.fullmatch(word) else value.split()
     return expanded
 
-# %% ../nbs/08d_pretrained.ipynb #cfb10c24
+# %% ../nbs/08d_pretrained.ipynb #bb992e58
 def _options(words: list[str]) -> dict:
     """Options with their values; one without a value is a switch that is on. Values that are not known are left out."""
     options, name = {}, None
@@ -106,7 +104,7 @@ def _value(text: str):
     words = text.split()
     return [plain_value(word) for word in words] if len(words) > 1 else plain_value(text)
 
-# %% ../nbs/08d_pretrained.ipynb #fd2893fc
+# %% ../nbs/08d_pretrained.ipynb #86663987
 SWITCHES = (
     "use_softmax", "val_tanh", "vect_lr", "out_tanh", "v2_input_sigmoid", "no_sigmoid_lr", "use_pos_enc",
     "use_latent_to_init", "use_learned_init", "unet_tanh", "frozen_base", "stop_grad_unet", "use_pre_unet_loss",
@@ -119,7 +117,7 @@ def arguments_of_command(
     """All that a command says of a model: its options, and switches that it leaves off."""
     return {name: False for name in SWITCHES} | options
 
-# %% ../nbs/08d_pretrained.ipynb #6cd8dcb7
+# %% ../nbs/08d_pretrained.ipynb #75de4abb
 @dataclass(frozen=True)
 class OfficialModel:
     """A checkpoint of the authors, and what could be its arguments."""
@@ -149,7 +147,7 @@ def find_official(
     names = _names(root, checkpoints)
     return {names[path]: OfficialModel(names[path], path, _candidates(root, path, commands)) for path in checkpoints}
 
-# %% ../nbs/08d_pretrained.ipynb #7a78e344
+# %% ../nbs/08d_pretrained.ipynb #ff2fef09
 def _commands(script: Path) -> list[dict]:
     """The commands of a script; none, with a warning, if it cannot be read."""
     try:
@@ -178,7 +176,7 @@ def _besides(script: Path) -> Path | None:
     """The folder that a script in a folder of scripts is about."""
     return script.parent.parent if "script" in script.parent.name.lower() else None
 
-# %% ../nbs/08d_pretrained.ipynb #e237a38a
+# %% ../nbs/08d_pretrained.ipynb #b1e9f15d
 def _names(root: Path, checkpoints: list[Path]) -> dict[Path, str]:
     """A short name for each checkpoint: its folders below the one that all share; its file if that is not enough."""
     top = Path(os.path.commonpath([path.parent for path in checkpoints])) if checkpoints else root
@@ -192,7 +190,7 @@ def _names(root: Path, checkpoints: list[Path]) -> dict[Path, str]:
         names[path] = next(name for name in numbered if name not in names.values())
     return names
 
-# %% ../nbs/08d_pretrained.ipynb #cfb905e2
+# %% ../nbs/08d_pretrained.ipynb #cb8deecb
 def load_pretrained(
     model: OfficialModel,
     arguments: dict | None = None,  # official arguments; None: those that lie beside it
@@ -220,7 +218,7 @@ def load_pretrained(
         raise ValueError(f"{sources}: several commands fit {model.path.name} and differ; give arguments={{...}}")
     return best[0][1]
 
-# %% ../nbs/08d_pretrained.ipynb #f8d1c932
+# %% ../nbs/08d_pretrained.ipynb #b19d5e1e
 DRIVE_FILE = "1mtD3wATtGJfkX6IjRPH-G1ZxOlbcpVax"  # the link of the official README
 PAGE = f"https://drive.google.com/file/d/{DRIVE_FILE}/view"
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
@@ -256,7 +254,7 @@ def _download(folder: Path) -> Path:
         raise DownloadError(f"Google Drive did not give the trained models ({reason}): {how}") from None
     return part.rename(folder / f"trained_models{kind}")
 
-# %% ../nbs/08d_pretrained.ipynb #91137e22
+# %% ../nbs/08d_pretrained.ipynb #a5543dbb
 def _kind(path: Path) -> str:
     """The suffix of an archive, by its content. Raises `ValueError` if it is none."""
     if tarfile.is_tarfile(path):
@@ -277,7 +275,7 @@ def unpack(
     if target.exists():
         return target
     with tempfile.TemporaryDirectory(prefix=".unpacking-", dir=archive.parent) as temporary:
-        inside = _extract(archive, Path(temporary, ".all"))
+        inside = extract(archive, Path(temporary, ".all"), MOST_BYTES)
         if depth > 1:
             for path in [path for path in sorted(inside.rglob("*")) if path.is_file()]:
                 if path.name.lower().endswith(ARCHIVES):
@@ -286,24 +284,7 @@ def unpack(
         inside.rename(target)
     return target
 
-# %% ../nbs/08d_pretrained.ipynb #856eb6ce
-def _extract(archive: Path, folder: Path) -> Path:
-    """Unpack one archive into a new folder."""
-    if not tarfile.is_tarfile(archive):
-        return extract(archive, folder, MOST_BYTES)
-    try:
-        with tarfile.open(archive) as opened:
-            size = sum(entry.size for entry in opened)
-            if size > MOST_BYTES:
-                raise UnsafeArchive(f"{archive}: unpacks to {size / 1e9:.2f} GB, more than {MOST_BYTES / 1e9:.0f} GB")
-            opened.extractall(folder, filter="data")
-    except tarfile.FilterError as error:
-        raise UnsafeArchive(f"{archive}: {error}") from None
-    except (tarfile.TarError, EOFError, OSError, zlib.error, LZMAError) as error:
-        raise ValueError(f"{archive} is damaged ({error}): remove it, and fetch it again") from None
-    return folder
-
-# %% ../nbs/08d_pretrained.ipynb #3bed826e
+# %% ../nbs/08d_pretrained.ipynb #a17dffa5
 def pretrained(
     folder: str | Path = "data/pretrained",  # relative paths count from the project's root
 ) -> dict[str, OfficialModel]:  # by name

@@ -35,7 +35,7 @@ def _not_neighbours(like: Tensor) -> Tensor:
     near = ((inner.unsqueeze(1) - outer).abs() <= 1).to(like.dtype)
     return torch.kron(near, near).log()
 
-# %% ../nbs/02a_fast_layers.ipynb #a6fd3694
+# %% ../nbs/02a_fast_layers.ipynb #99779d96
 class _Windows(torch.autograd.Function):
     """
     The overlapping windows of a map.
@@ -63,10 +63,8 @@ class _Overlay(torch.autograd.Function):
         batch, rows, columns, heads, _, dim = windows.shape
         windows = windows.unflatten(4, (TILE + 2, TILE + 2)).permute(0, 1, 4, 2, 5, 3, 6)
         x = windows.new_zeros(batch, rows + 1, TILE, columns + 1, TILE, heads, dim)
-        parts = (
-            (0, slice(0, TILE)),
-            (1, slice(TILE, TILE + 2)),
-        )  # a window is as large as a tile and two lines of the next
+        # a window is as large as a tile and two lines of the next
+        parts = ((0, slice(0, TILE)), (1, slice(TILE, TILE + 2)))
         for i, down in parts:
             for j, right in parts:
                 part = windows[:, :, down, :, right]

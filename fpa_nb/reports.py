@@ -6,7 +6,7 @@
 __all__ = ['PAPER_SAMPLES', 'EXAMPLE_STEPS', 'TITLES', 'RECORDED', 'Subject', 'record_name', 'check_record', 'source_images',
            'find_subject', 'note_evaluation', 'read_records']
 
-# %% ../nbs/11_reports.ipynb #790b05b6
+# %% ../nbs/11_reports.ipynb #3dac4cfb
 import io
 import json
 import re
@@ -32,7 +32,7 @@ from .official import load_official
 from .recipe import FREE_TO_CHANGE, Recipe, flat_settings, make_recipe, recipe_from_dict
 from .run import Run
 
-# %% ../nbs/11_reports.ipynb #fdb63269
+# %% ../nbs/11_reports.ipynb #5a752744
 @dataclass(frozen=True)
 class Subject:
     """Something that gives images to be scored."""
@@ -48,7 +48,7 @@ class Subject:
     measured: str | None = None  # the file or folder that its record is about; None: the run itself
     unreadable: dict[str, str] = field(default_factory=dict)  # image files met that cannot be read, and why
 
-# %% ../nbs/11_reports.ipynb #bdb8368b
+# %% ../nbs/11_reports.ipynb #8086dd42
 def record_name(path: Path) -> str:
     """A name for the record of a file or folder: its own, without a known suffix and with _ for unusual characters."""
     known = path.suffix.lower() in (".pt", ".pth", ".zip") and not path.is_dir()
@@ -72,7 +72,7 @@ def check_record(folder: Path, measured: str | None) -> None:
     if measured is not None and other != measured:
         raise ValueError(f"{path} is the record of {other}, not of {measured}: give another name (-p name ...)")
 
-# %% ../nbs/11_reports.ipynb #983d3f37
+# %% ../nbs/11_reports.ipynb #bb0c9903
 def _read_image(source: Source, name: str, image_size: int, channels: int) -> Tensor:
     """An image of a source, prepared as for training, in [0, 1]. Raises `ValueError` if it is broken."""
     try:
@@ -105,7 +105,7 @@ def source_images(
     if batch:
         yield torch.stack(batch)
 
-# %% ../nbs/11_reports.ipynb #950dd7a7
+# %% ../nbs/11_reports.ipynb #7325bd5b
 def _image_subject(path: Path, dataset: str, model: str, folder: Path, image_size: int) -> Subject:
     source = folder_source(path) if path.is_dir() else zip_source(path)
     if source is None:
@@ -133,7 +133,7 @@ def _generator_subject(
 
     return Subject(dataset, model, folder, step, checkpoint, images, generator=generator, measured=measured)
 
-
+# %% ../nbs/11_reports.ipynb #bf1a9008
 def _run_subject(path: Path, checkpoint: str, device: torch.device | str) -> Subject:
     try:
         recipe = recipe_from_dict(read_json(path / "record.json").get("recipe"))
@@ -150,7 +150,7 @@ def _run_subject(path: Path, checkpoint: str, device: torch.device | str) -> Sub
     generator = load_generator(chosen).to(device)
     return _generator_subject(recipe.dataset, recipe.model, path, int(chosen.name), chosen.name, generator, None)
 
-# %% ../nbs/11_reports.ipynb #b370a09d
+# %% ../nbs/11_reports.ipynb #e3e19d22
 def find_subject(
     what: str | Path,  # a run's folder, an official checkpoint file, or images; counted from the project's root
     checkpoint: str = "best",  # of a run: best (the last one if nothing was scored), last, or a step
@@ -179,7 +179,7 @@ def find_subject(
     generator = load_official(path).to(device)
     return _generator_subject(dataset, model, folder, None, path.name, generator, _place(path))
 
-# %% ../nbs/11_reports.ipynb #88b46ec8
+# %% ../nbs/11_reports.ipynb #9a82f479
 def note_evaluation(
     subject: Subject,
     evaluation: Evaluation,
@@ -204,7 +204,7 @@ def note_evaluation(
     subject.folder.mkdir(parents=True, exist_ok=True)
     write_text(path, json.dumps(record, indent=1))
 
-# %% ../nbs/11_reports.ipynb #1f635785
+# %% ../nbs/11_reports.ipynb #948a537c
 PAPER_SAMPLES, EXAMPLE_STEPS = 50_000, 450_000  # the steps of the official README's CelebA example
 TITLES = {
     "fid": "FID",
@@ -239,7 +239,7 @@ class _Record(BaseModel):
     device: str | None = None
     evaluations: list[_Entry] = []
 
-# %% ../nbs/11_reports.ipynb #042beb40
+# %% ../nbs/11_reports.ipynb #ed394cc3
 def _settings(recipe: Recipe) -> dict:
     """What two runs must share to be the same but for chance."""
     apart = ("dataset", "seed", "start_from", "score_samples", *FREE_TO_CHANGE)
@@ -262,7 +262,7 @@ def _remarks(entry: _Entry, recipe: Recipe | None) -> str:
         found += [f"{changed} other settings"] if changed else []
     return ", ".join(found)
 
-# %% ../nbs/11_reports.ipynb #d96fc9a3
+# %% ../nbs/11_reports.ipynb #72f1587f
 def _rows_of(path: Path) -> list[dict]:
     """The rows of one record. Raises `ValueError` for what is not one."""
     try:
@@ -295,7 +295,7 @@ def _row_of(entry: _Entry, recipe: Recipe | None) -> dict:
     about = {"metric": entry.name, "low": low, "high": high, "images_per_second": speed}
     return {name: getattr(entry, name) for name in kept} | about | {"remarks": _remarks(entry, recipe)}
 
-# %% ../nbs/11_reports.ipynb #30fc40c7
+# %% ../nbs/11_reports.ipynb #de7f2504
 RECORDED = [
     *("dataset", "model", "run", "metric", "value", "low", "high", "kernel", "samples", "real", "image_format", "step"),
     *("seed", "painting_steps", "image_size", "seconds_per_step", "device", "images_per_second", "checkpoint"),

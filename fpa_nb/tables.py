@@ -6,7 +6,7 @@
 __all__ = ['PUBLISHED', 'MODEL_TITLES', 'MODEL_CHANGES', 'NOTE', 'STYLE', 'read_published', 'build_tables', 'settings_table',
            'plot_setting', 'paired_difference', 'learning_curves', 'write_reports']
 
-# %% ../nbs/11a_tables.ipynb #2bde2764
+# %% ../nbs/11a_tables.ipynb #25801104
 import base64
 import html
 import io
@@ -30,7 +30,7 @@ from .recipe import MODELS
 from .reports import TITLES, read_records
 from .run import Run
 
-# %% ../nbs/11a_tables.ipynb #91e8160c
+# %% ../nbs/11a_tables.ipynb #c9b02716
 PUBLISHED = ["table", "model", "dataset", "metric", "value", "source"]  # columns of published.csv
 
 
@@ -46,7 +46,7 @@ def _read_cells(path: Path) -> pd.DataFrame:
         raise ValueError(f"{path} has columns {', '.join(table.columns)}; it needs {','.join(PUBLISHED)}")
     return table.fillna("")
 
-# %% ../nbs/11a_tables.ipynb #9f26ff69
+# %% ../nbs/11a_tables.ipynb #e16027e8
 def _distance(text: str, decimal_comma: bool) -> float:
     value = float(text.replace(",", ".") if decimal_comma else text)
     if not (math.isfinite(value) and value >= 0):
@@ -72,7 +72,7 @@ def read_published(
     except ValueError as error:
         raise ValueError(f"{path}: a value is no distance ({error})") from None
 
-# %% ../nbs/11a_tables.ipynb #d2c2f94f
+# %% ../nbs/11a_tables.ipynb #4099ca8d
 MODEL_TITLES = {
     "stylegan2": "StyleGAN2",
     "lightgan": "LightGAN",
@@ -99,7 +99,7 @@ def _cell(group: pd.DataFrame) -> str:
     comes_from += [f"seed {seeds}"] if seeds else []
     return f"{best.value.mean():.3g}{spread}{mark} ({', '.join(comes_from)})"
 
-# %% ../nbs/11a_tables.ipynb #85803d37
+# %% ../nbs/11a_tables.ipynb #1162d517
 def _by_dataset(rows: pd.DataFrame, published: pd.DataFrame, order: tuple[str, ...]) -> pd.DataFrame:
     """A row for each label, and for each dataset a column of cells and one of published values."""
     cells, quoted = {key: _cell(group) for key, group in rows.groupby(["label", "dataset"])}, {}
@@ -134,7 +134,7 @@ def _distance_tables(rows: pd.DataFrame, published: pd.DataFrame, title: str) ->
             tables[f"({letter}) {name}"] = table
     return tables
 
-# %% ../nbs/11a_tables.ipynb #5eb18967
+# %% ../nbs/11a_tables.ipynb #4178e3bf
 def _speed_table(rows: pd.DataFrame) -> pd.DataFrame:
     timed = rows[rows.seconds_per_step.notna()]
     titles = {
@@ -159,7 +159,7 @@ def build_tables(
     speed = _speed_table(rows)
     return tables | ({"(d) Speed of training and of evaluation": speed} if len(speed) else {})
 
-# %% ../nbs/11a_tables.ipynb #08963829
+# %% ../nbs/11a_tables.ipynb #6c7ea540
 MODEL_CHANGES = {name for model in MODELS.values() for name in model.changes}  # what a model's name stands for
 
 
@@ -178,12 +178,12 @@ def _with_setting(rows: pd.DataFrame, setting: str) -> pd.DataFrame:
             kept.append(row | {"setting": value, "rest": json.dumps(rest, sort_keys=True)})
     return pd.DataFrame(kept, columns=[*rows.columns, "setting", "rest"])
 
-
+# %% ../nbs/11a_tables.ipynb #01761654
 def settings_table(
     rows: pd.DataFrame,  # of read_records
     setting: str,  # by dotted name, like painter.steps; or model
 ) -> pd.DataFrame:
-    """For each value of a setting that was changed: mean, spread, seeds. Raises `ValueError` if nothing differs in it."""
+    """For each value of a setting that was changed: mean, spread, seeds. Raises `ValueError` if none was."""
     found, entries = _with_setting(rows, setting), []
     alike = ["dataset", "metric", "rest", "setting"]
     latest = [_latest(group) for _, group in found.groupby(alike)]
@@ -203,7 +203,7 @@ def _order(value) -> tuple:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return (0, value, "") if is_number else (1, 0, str(value))
 
-# %% ../nbs/11a_tables.ipynb #f56cc912
+# %% ../nbs/11a_tables.ipynb #e665e5d5
 def plot_setting(
     rows: pd.DataFrame,  # of read_records
     setting: str,  # by dotted name
@@ -223,7 +223,7 @@ def plot_setting(
     plt.close(fig)
     return fig
 
-# %% ../nbs/11a_tables.ipynb #56e694b3
+# %% ../nbs/11a_tables.ipynb #e8d3f845
 def paired_difference(
     a: pd.DataFrame,  # rows of one setting, one of each seed
     b: pd.DataFrame,  # rows of another
@@ -241,7 +241,7 @@ def paired_difference(
     low, high = np.percentile(drawn, [2.5, 97.5])
     return float(differences.mean()), float(low), float(high)
 
-# %% ../nbs/11a_tables.ipynb #669c7016
+# %% ../nbs/11a_tables.ipynb #5ab59214
 def _picture(figure: Figure | Path, title: str) -> str:
     """A figure or PNG file as HTML that holds the picture itself."""
     if isinstance(figure, Path):
@@ -258,7 +258,7 @@ def _picture(figure: Figure | Path, title: str) -> str:
 def _left_out(path: Path, error: Exception) -> None:
     warnings.warn(f"left out: {path} ({' '.join(str(error).split())[:300]})")
 
-# %% ../nbs/11a_tables.ipynb #9ab650e6
+# %% ../nbs/11a_tables.ipynb #9a5d6eb3
 def _curves(runs_dir: str | Path) -> dict[tuple[str, str], list]:
     """For each dataset and kind of score the label and points of each run."""
     curves: dict[tuple[str, str], list] = {}
@@ -289,7 +289,7 @@ def learning_curves(runs_dir: str | Path) -> dict[str, Figure]:
         figures[f"{TITLES[metric]} on {dataset} while training"] = fig
     return figures
 
-# %% ../nbs/11a_tables.ipynb #26c4dcc0
+# %% ../nbs/11a_tables.ipynb #26bd8368
 def _paintings(runs_dir: str | Path, each: int = 2) -> dict[str, Painting]:
     """A few paintings of every run with steps to show, by caption."""
     found = {}
@@ -312,10 +312,11 @@ def _scrubber(paintings: dict[str, Painting]) -> str:
     style = f"width:100%;height:{18 + 16 * len(paintings)}rem;border:0"
     return f'<iframe title="Painting step by step" srcdoc="{html.escape(page)}" style="{style}"></iframe>'
 
-# %% ../nbs/11a_tables.ipynb #60d926d3
+# %% ../nbs/11a_tables.ipynb #5bbf77c7
 NOTE = (
     "In parentheses: samples, training steps and seeds that a number comes from. *: measured under other settings "
-    "than the official ones (FID, 50 000 samples, 450 000 training steps, 64 x 64 images); tables/evaluations.csv says which."
+    "than the official ones (FID, 50 000 samples, 450 000 training steps, 64 x 64 images); "
+    "tables/evaluations.csv says which."
 )
 STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}"
@@ -346,7 +347,7 @@ def _page(tables: dict[str, pd.DataFrame], runs_dir: str | Path) -> str:
     body = f"<h1>Results</h1><p>{NOTE}</p>{''.join([*results, *pictures, *scrubber, *speed])}"
     return f'<!doctype html><html lang="en">{head}<body>{body}</body></html>\n'
 
-# %% ../nbs/11a_tables.ipynb #70c7a95d
+# %% ../nbs/11a_tables.ipynb #6abe57a5
 def write_reports(
     runs_dir: str | Path = "reports/runs",
     folder: str | Path = "reports",  # where tables and page are written

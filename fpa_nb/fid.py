@@ -93,7 +93,9 @@ class Moments:
                 count = int(file["count"]) if "count" in file else 0
             if mean.ndim != 1 or covariance.shape != (len(mean), len(mean)):
                 raise ValueError(f"mu of shape {mean.shape}, sigma of {covariance.shape}")
-            if not (np.isfinite(mean).all() and np.isfinite(covariance).all() and np.array_equal(covariance, covariance.T)):
+            near = 1e-6 * max(1e-300, np.abs(covariance).max())
+            symmetric = np.allclose(covariance, covariance.T, rtol=0, atol=near)  # and not of nan
+            if not (np.isfinite(mean).all() and np.isfinite(covariance).all() and symmetric):
                 raise ValueError("not a finite mean and a symmetric covariance")
             return cls(torch.from_numpy(mean), torch.from_numpy(covariance), count)
         except Exception as error:  # a damaged archive raises nearly anything

@@ -89,8 +89,16 @@ class Moments:
         """Read an `.npz` file of ours, or of pytorch-fid. Raises `ValueError` for another file."""
         try:
             with np.load(path) as file:
-                return cls(torch.from_numpy(file["mu"]), torch.from_numpy(file["sigma"]), int(file["count"]) if "count" in file else 0)
-        except (OSError, KeyError, ValueError) as error:
+                mean, covariance = np.asarray(file["mu"], dtype=np.float64), np.asarray(file["sigma"], dtype=np.float64)
+                count = int(file["count"]) if "count" in file else 0
+            if mean.ndim != 1 or covariance.shape != (len(mean), len(mean)):
+                raise ValueError(f"mu of shape {mean.shape}, sigma of {covariance.shape}")
+            near = 1e-6 * max(1e-300, np.abs(covariance).max())
+            symmetric = np.allclose(covariance, covariance.T, rtol=0, atol=near)  # and not of nan
+            if not (np.isfinite(mean).all() and np.isfinite(covariance).all() and symmetric):
+                raise ValueError("not a finite mean and a symmetric covariance")
+            return cls(torch.from_numpy(mean), torch.from_numpy(covariance), count)
+        except Exception as error:  # a damaged archive raises nearly anything
             raise ValueError(f"{path} is not a file of feature statistics ({error})") from None
 
 # %% ../nbs/07_fid.ipynb #20378e52
@@ -303,10 +311,25 @@ class Scorer:
         key = f"statistics-{self.data.fingerprint}-{self.image_format}-{self.extractor.name}-{self.extractor.version}.npz"
         folder = self.cache_dir or (self.data.path and self.data.path.parent)
         if folder and (folder / key).exists():
-            return Moments.load(folder / key)
+            try:
+                return self._kept(folder / key)
+            except ValueError as error:
+                warnings.warn(f"statistics are computed again: {error}")
         moments = Moments.of(self.gather(data_images(self.data)))
         if folder:
-            moments.save(folder / key)
+            try:
+                moments.save(folder / key)
+            except OSError as error:
+                warnings.warn(f"statistics cannot be kept in {folder} ({error.strerror}): they are computed each time")
+        return moments
+
+    def _kept(self, path: Path) -> Moments:
+        """Statistics from a file. Raises `ValueError` if they are damaged, or not of these data and features."""
+        moments = Moments.load(path)
+        width = next(iter(self.features(data_images(self.data, np.arange(1))))).shape[1]
+        if (len(moments.mean), moments.count) != (width, len(self.data)):
+            found = f"{moments.count} images with {len(moments.mean)} features"
+            raise ValueError(f"{path} is of {found}, not of {len(self.data)} with {width}")
         return moments
 
     def __call__(
@@ -347,12 +370,17 @@ def evaluate(
     progress: bool = False,
 ) -> Evaluation:
     """Score images against the scorer's real ones. Warns if there are fewer images than features. Raises `ValueError` for fewer than two images."""
+    for name, number, least in (("replicates", replicates, 0), ("blocks", blocks, 1), ("most_kept", most_kept, 2)):
+        if isinstance(number, bool) or not isinstance(number, int) or number < least:
+            raise ValueError(f"{name} must be a whole number from {least}, not {number!r}")
     parts, kept = [FeatureStatistics() for _ in range(blocks)], []
     for i, features in enumerate(scorer.features(images)):
         parts[i % blocks].add(features)
         kept += [features.cpu()] if sum(map(len, kept)) < most_kept else []
     parts = [part for part in parts if part.count]
     whole, random = FeatureStatistics().merge(parts), np.random.default_rng(scorer.seed)
+    if whole.count < 2:
+        raise ValueError(f"a score needs at least 2 images, not {whole.count}")
     if min(whole.count, len(scorer.data)) <= len(whole.mean):
         warnings.warn(f"{whole.count} images against {len(scorer.data)} real ones are too few for {len(whole.mean)} features: the covariances are singular, and the Frechet distance is much too large; look at the kernel distance")
     draws = [frechet_distance(scorer.real, FeatureStatistics().merge([parts[i] for i in random.integers(len(parts), size=len(parts))])) for _ in tqdm(range(replicates), desc="bootstrap", disable=not progress)]

@@ -32,7 +32,7 @@ from .files import atomic_write, from_root, read_json
 from .lightgan import LightGenerator
 from .official import load_official
 from .painter import Painter, Painting, around_grey, evenly_spaced, slerp
-from .pretrained import PREFIX, named_pretrained
+from .pretrained import PREFIX, find_pretrained, load_pretrained
 from .recipe import MODELS
 from .refiner import RefinedPainter
 from .run import Run
@@ -149,7 +149,7 @@ def load_painter(
     if isinstance(what, nn.Module):
         return what
     if str(what).startswith(PREFIX):
-        return named_pretrained(str(what)).requires_grad_(False)
+        return load_pretrained(find_pretrained(str(what))).requires_grad_(False)
     path = from_root(what)
     if path.is_file():
         return load_official(path).requires_grad_(False)

@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['ASSIGNMENT', 'VARIABLE', 'MODEL_OPTIONS', 'SWITCHES', 'DRIVE_FILE', 'PAGE', 'ARCHIVES', 'MOST_BYTES', 'PREFIX',
            'read_script', 'arguments_of_command', 'OfficialModel', 'find_official', 'load_pretrained',
-           'fetch_pretrained', 'unpack', 'pretrained', 'named_pretrained']
+           'fetch_pretrained', 'unpack', 'pretrained', 'find_pretrained']
 
-# %% ../nbs/08d_pretrained.ipynb #52e31b5e
+# %% ../nbs/08d_pretrained.ipynb #42d64338
 import os
 import re
 import shlex
@@ -31,7 +31,7 @@ from .official_settings import PAINTER_ARGUMENTS, REFINER_ARGUMENTS
 from .painter import Painter
 from .refiner import RefinedPainter
 
-# %% ../nbs/08d_pretrained.ipynb #d30b1fb7
+# %% ../nbs/08d_pretrained.ipynb #1eb79f42
 ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
 MODEL_OPTIONS = {*PAINTER_ARGUMENTS, *REFINER_ARGUMENTS, "model_type", "no_sigmoid_lr", "fmap_max", "attn_res_layers"}
@@ -59,7 +59,7 @@ def read_script(
                 commands.append(options)
     return commands
 
-# %% ../nbs/08d_pretrained.ipynb #c361afc3
+# %% ../nbs/08d_pretrained.ipynb #6caf8f27
 def _simple_commands(line: str) -> list[list[str]]:
     """The words of a line, command by command; none if its quotes are not closed."""
     lexer = shlex.shlex(line, posix=True, punctuation_chars=";&|")
@@ -85,7 +85,7 @@ def _expand(words: list[str], variables: dict[str, str]) -> list[str]:
         expanded += [value] if value == word or ASSIGNMENT.fullmatch(word) else value.split()
     return expanded
 
-# %% ../nbs/08d_pretrained.ipynb #bb992e58
+# %% ../nbs/08d_pretrained.ipynb #6105bb64
 def _options(words: list[str]) -> dict:
     """Options with their values; one without a value is a switch that is on. Values that are not known are left out."""
     options, name = {}, None
@@ -104,7 +104,7 @@ def _value(text: str):
     words = text.split()
     return [plain_value(word) for word in words] if len(words) > 1 else plain_value(text)
 
-# %% ../nbs/08d_pretrained.ipynb #86663987
+# %% ../nbs/08d_pretrained.ipynb #c273fe4f
 SWITCHES = (
     "use_softmax", "val_tanh", "vect_lr", "out_tanh", "v2_input_sigmoid", "no_sigmoid_lr", "use_pos_enc",
     "use_latent_to_init", "use_learned_init", "unet_tanh", "frozen_base", "stop_grad_unet", "use_pre_unet_loss",
@@ -117,7 +117,7 @@ def arguments_of_command(
     """All that a command says of a model: its options, and switches that it leaves off."""
     return {name: False for name in SWITCHES} | options
 
-# %% ../nbs/08d_pretrained.ipynb #75de4abb
+# %% ../nbs/08d_pretrained.ipynb #ae32e68e
 @dataclass(frozen=True)
 class OfficialModel:
     """A checkpoint of the authors, and what could be its arguments."""
@@ -147,7 +147,7 @@ def find_official(
     names = _names(root, checkpoints)
     return {names[path]: OfficialModel(names[path], path, _candidates(root, path, commands)) for path in checkpoints}
 
-# %% ../nbs/08d_pretrained.ipynb #ff2fef09
+# %% ../nbs/08d_pretrained.ipynb #3cbf2cf6
 def _commands(script: Path) -> list[dict]:
     """The commands of a script; none, with a warning, if it cannot be read."""
     try:
@@ -176,7 +176,7 @@ def _besides(script: Path) -> Path | None:
     """The folder that a script in a folder of scripts is about."""
     return script.parent.parent if "script" in script.parent.name.lower() else None
 
-# %% ../nbs/08d_pretrained.ipynb #b1e9f15d
+# %% ../nbs/08d_pretrained.ipynb #ca22592a
 def _names(root: Path, checkpoints: list[Path]) -> dict[Path, str]:
     """A short name for each checkpoint: its folders below the one that all share; its file if that is not enough."""
     top = Path(os.path.commonpath([path.parent for path in checkpoints])) if checkpoints else root
@@ -190,7 +190,7 @@ def _names(root: Path, checkpoints: list[Path]) -> dict[Path, str]:
         names[path] = next(name for name in numbered if name not in names.values())
     return names
 
-# %% ../nbs/08d_pretrained.ipynb #cb8deecb
+# %% ../nbs/08d_pretrained.ipynb #70ec18d1
 def load_pretrained(
     model: OfficialModel,
     arguments: dict | None = None,  # official arguments; None: those that lie beside it
@@ -218,7 +218,7 @@ def load_pretrained(
         raise ValueError(f"{sources}: several commands fit {model.path.name} and differ; give arguments={{...}}")
     return best[0][1]
 
-# %% ../nbs/08d_pretrained.ipynb #b19d5e1e
+# %% ../nbs/08d_pretrained.ipynb #454492f7
 DRIVE_FILE = "1mtD3wATtGJfkX6IjRPH-G1ZxOlbcpVax"  # the link of the official README
 PAGE = f"https://drive.google.com/file/d/{DRIVE_FILE}/view"
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
@@ -254,7 +254,7 @@ def _download(folder: Path) -> Path:
         raise DownloadError(f"Google Drive did not give the trained models ({reason}): {how}") from None
     return part.rename(folder / f"trained_models{kind}")
 
-# %% ../nbs/08d_pretrained.ipynb #a5543dbb
+# %% ../nbs/08d_pretrained.ipynb #151556d4
 def _kind(path: Path) -> str:
     """The suffix of an archive, by its content. Raises `ValueError` if it is none."""
     if tarfile.is_tarfile(path):
@@ -284,7 +284,7 @@ def unpack(
         inside.rename(target)
     return target
 
-# %% ../nbs/08d_pretrained.ipynb #a17dffa5
+# %% ../nbs/08d_pretrained.ipynb #18a9f9b7
 def pretrained(
     folder: str | Path = "data/pretrained",  # relative paths count from the project's root
 ) -> dict[str, OfficialModel]:  # by name
@@ -295,13 +295,13 @@ def pretrained(
 PREFIX = "official:"  # before a name, where a painter is named
 
 
-def named_pretrained(
+def find_pretrained(
     what: str,  # official:<name>
     folder: str | Path = "data/pretrained",
-) -> Painter | RefinedPainter | LightGenerator:
+) -> OfficialModel:
     """One of the authors' models. Raises `ValueError` for an unknown name, with those that there are."""
     models, name = pretrained(folder), what.removeprefix(PREFIX)
     if name not in models:
         known = ", ".join(models) or f"none: there is no checkpoint below {from_root(folder)}"
         raise ValueError(f"no trained model is called {name!r}; known: {known}")
-    return load_pretrained(models[name])
+    return models[name]

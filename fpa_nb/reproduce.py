@@ -207,7 +207,7 @@ def main(arguments: list[str] | None = None) -> int:
     if given.dry_run:
         return 0
     failures = reproduce(jobs, given.jobs, given.executor, slurm)
-    from fpa_nb.reports import write_reports  # late: it draws, and a dry run need not wait for that
+    from fpa_nb.tables import write_reports  # late: it draws, and a dry run need not wait for that
 
     write_reports(given.runs_dir, given.reports_dir, *(from_root(given.reports_dir) / name for name in ("published.csv", "benchmark.csv")))
     print(f"tables: {from_root(given.reports_dir) / 'tables.md'}, page: {from_root(given.reports_dir) / 'index.html'}")

@@ -1,0 +1,116 @@
+"""Records, published values and cached statistics, damaged in every way: only documented errors, and the rest goes on."""
+
+import json
+import os
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings, strategies as st
+
+from fpa_nb.data import ImageData
+from fpa_nb.fid import Moments, Scorer
+from fpa_nb.recipe import make_recipe
+from fpa_nb.reports import read_records
+from fpa_nb.tables import PUBLISHED, build_tables, read_published
+
+LONG = os.environ.get("FPA_LONG") or os.environ.get("HYPOTHESIS_PROFILE") == "long"
+tries = settings(
+    max_examples=2500 if LONG else 40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+NOTHING = pd.DataFrame(columns=PUBLISHED).astype({"value": float})
+ENTRY = {"name": "fid", "value": 3.0, "interval": [2.9, 3.1], "kernel": 0.1, "kernel_interval": [0.0, 0.2]}
+ENTRY |= {"samples": 100, "real": 50, "image_format": "jpeg", "weights": "x", "checkpoint": "00000010"}
+ENTRY |= {"step": 10, "seed": 0, "seconds": 2.0}
+
+
+def record():
+    from dataclasses import asdict
+
+    return {"recipe": asdict(make_recipe("digits")), "step": 10, "seconds": 5.0, "device": "CPU", "evaluations": [ENTRY]}
+
+
+@st.composite
+def damaged(draw, content):
+    """Bytes, part of which is overwritten, cut out or inserted."""
+    start = draw(st.integers(0, len(content)))
+    end = draw(st.integers(start, min(len(content), start + draw(st.sampled_from((1, 8, 10**9))))))
+    return content[:start] + draw(st.binary(max_size=8)) + content[end:]
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(("fid", "digits")),
+    lambda part: st.lists(part, max_size=3) | st.dictionaries(st.text(max_size=4), part, max_size=3),
+    max_leaves=5,
+)  # fmt: skip
+
+
+@st.composite
+def changed(draw):
+    """A record of which one setting, entry or number is another, or missing."""
+    whole = json.loads(json.dumps(record()))
+    part = draw(st.sampled_from((whole, whole["recipe"], whole["recipe"]["painter"], whole["evaluations"][0])))
+    name = draw(st.sampled_from(sorted(part)))
+    if draw(st.booleans()):
+        part[name] = draw(anything)
+    else:
+        del part[name]
+    return json.dumps(whole).encode()
+
+
+@tries
+@given(content=damaged(json.dumps(record()).encode()) | changed() | st.binary(max_size=40))
+def test_a_damaged_record_is_named_and_the_others_are_read(tmp_path, content):
+    for name, data in (("bad", content), ("good", json.dumps(record()).encode())):
+        (tmp_path / "digits" / "fpa" / name).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "digits" / "fpa" / name / "record.json").write_bytes(data)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        rows = read_records(tmp_path)
+    assert "good" in set(rows.run)
+    told = [str(w.message) for w in caught if "left out" in str(w.message)]
+    assert all(str(tmp_path / "digits" / "fpa" / "bad") in line and "\n" not in line for line in told)
+    assert any("FID by model" in title for title in build_tables(rows, NOTHING))
+
+
+TABLE = b"table,model,dataset,metric,value,source\na,fpa,digits,fid,1.5,here\nb,16,celeba,fid,2,there\n"
+
+
+@tries
+@given(content=damaged(TABLE) | damaged(TABLE.replace(b",", b";")) | st.binary(max_size=40))
+def test_published_values(tmp_path, content):
+    path = tmp_path / "published.csv"
+    path.write_bytes(content)
+    try:
+        table = read_published(path)
+    except ValueError as error:
+        assert str(path) in str(error) and "\n" not in str(error)
+    else:
+        assert np.isfinite(table.value).all() and (table.value >= 0).all()
+        build_tables(read_records(tmp_path), table)
+
+
+PIXELS = np.random.default_rng(0).integers(0, 255, (5, 1, 8, 8), dtype=np.uint8)
+DATA = ImageData("few", PIXELS.shape, "made here", "few", pixels=PIXELS)
+
+
+@pytest.fixture(scope="module")
+def statistics(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("statistics")
+    right = Scorer(DATA, cache_dir=folder).real
+    return folder, right, next(folder.iterdir()).read_bytes()
+
+
+@tries
+@given(data=st.data())
+def test_damaged_statistics_are_computed_again(statistics, data):
+    folder, right, content = statistics
+    path = next(folder.iterdir())
+    path.write_bytes(data.draw(damaged(content) | st.binary(max_size=40)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = Scorer(DATA, cache_dir=folder).real
+    assert torch.equal(found.mean, right.mean) and torch.equal(found.covariance, right.covariance)
+    Moments.load(path)

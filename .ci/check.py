@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 
 ROOT = Path(__file__).resolve().parent.parent
-LONGEST_LINE, LONGEST_CELL, LONGEST_MODULE = 120, 40, 420
+LONGEST_LINE, LONGEST_CELL, LONGEST_MODULE = 120, 40, 460
 IMPORT = re.compile(r"^\s*(?:from fpa_nb\.(\w+) import|import fpa_nb\.(\w+)|from fpa_nb import (\w+))", re.M)
 
 

@@ -7,7 +7,7 @@ __all__ = ['WEIGHTS_URL', 'WEIGHTS_HASH', 'PIXELS', 'FORMATS', 'FeatureStatistic
            'kernel_distance', 'Extractor', 'find_weights', 'inception', 'choose_extractor', 'through_files',
            'through_file', 'painted_images', 'data_images', 'Scorer', 'Evaluation', 'evaluate', 'nearest_real']
 
-# %% ../nbs/07_fid.ipynb #16790b4f
+# %% ../nbs/07_fid.ipynb #da0a7975
 import io
 import os
 import warnings
@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import pytorch_fid.inception
 import torch
+from fastcore.basics import patch
 from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -30,7 +31,7 @@ from .data import ImageData
 from .fetch import DownloadError, fetch
 from .files import atomic_write, sha256
 
-# %% ../nbs/07_fid.ipynb #2148db35
+# %% ../nbs/07_fid.ipynb #a355642e
 class FeatureStatistics:
     """Mean and covariance of feature vectors, gathered batch by batch in float64."""
 
@@ -50,7 +51,11 @@ class FeatureStatistics:
     def merge(self, others: "list[FeatureStatistics]") -> "FeatureStatistics":
         """Take in what others have gathered."""
         for other in others:
-            self.count, self._sum, self._products = self.count + other.count, self._sum + other._sum, self._products + other._products
+            self.count, self._sum, self._products = (
+                self.count + other.count,
+                self._sum + other._sum,
+                self._products + other._products,
+            )
         return self
 
     @property
@@ -109,7 +114,7 @@ def frechet_distance(a: FeatureStatistics | Moments, b: FeatureStatistics | Mome
     overlap = torch.linalg.eigvalsh(root.T @ b.covariance @ root).clamp(min=0).sqrt().sum()
     return float((a.mean - b.mean).square().sum() + a.covariance.trace() + b.covariance.trace() - 2 * overlap)
 
-# %% ../nbs/07_fid.ipynb #d5b37974
+# %% ../nbs/07_fid.ipynb #d193d53f
 def kernel_distance(
     real: Tensor,  # (n, features)
     painted: Tensor,  # (m, features)
@@ -117,7 +122,7 @@ def kernel_distance(
     subset_size: int = 1000,
     seed: int = 0,
 ) -> tuple[float, float, float]:
-    """The unbiased kernel distance (KID for Inception features), and the 2.5 % and 97.5 % points of its mean over subsets, by bootstrap."""
+    """The unbiased kernel distance (KID for Inception features), and a 95 % interval of its mean, by bootstrap."""
     size, random = min(subset_size, len(real), len(painted)), np.random.default_rng(seed)
     kernel = lambda a, b: (a @ b.T / a.shape[1] + 1) ** 3
     values = []
@@ -133,7 +138,7 @@ def _interval(values: list[float]) -> tuple[float, float]:
     low, high = np.percentile(values, [2.5, 97.5])
     return float(low), float(high)
 
-# %% ../nbs/07_fid.ipynb #74d53ac1
+# %% ../nbs/07_fid.ipynb #e3edb196
 WEIGHTS_URL = pytorch_fid.inception.FID_WEIGHTS_URL
 WEIGHTS_HASH = "6726825d"  # the first digits of the file's SHA-256, which are part of its name
 
@@ -155,52 +160,75 @@ def _pixel_features(images: Tensor) -> Tensor:
 
 PIXELS = Extractor("frechet_pixel_distance", "Frechet pixel distance", _pixel_features, "8x8")
 
-
+# %% ../nbs/07_fid.ipynb #483b26d5
 def find_weights(path: str | Path | None = None, may_download: bool = True) -> Path:
-    """The file of the Inception weights. Raises `ValueError` if there is none, saying what to get and where to put it."""
+    """The file of the Inception weights. Raises `ValueError` if there is none, saying where to get it."""
     cached = Path(torch.hub.get_dir()) / "checkpoints" / Path(WEIGHTS_URL).name
     for place in (path, os.environ.get("FPA_INCEPTION")):
         if place is not None:
             if not Path(place).is_file():
-                raise ValueError(f"no file {place} with Inception weights: give the path of {cached.name}, from {WEIGHTS_URL}")
+                how = f"give the path of {cached.name}, from {WEIGHTS_URL}"
+                raise ValueError(f"no file {place} with Inception weights: {how}")
             return Path(place)
-    if cached.is_file() or not may_download:
-        if not cached.is_file():
-            raise ValueError(f"the Inception weights are not at hand: get {WEIGHTS_URL} (91 MB) and put it into {cached.parent}, or name its path in the environment variable FPA_INCEPTION")
-        return cached
+    where = f"put it into {cached.parent}, or name its path in the environment variable FPA_INCEPTION"
+    if not cached.is_file() and not may_download:
+        raise ValueError(f"the Inception weights are not on this machine: get {WEIGHTS_URL} (91 MB) and {where}")
     try:
-        return fetch(WEIGHTS_URL, cached, check=lambda file: None if sha256(file).startswith(WEIGHTS_HASH) else "its hash is not that of the weights", tries=2)
+        return cached if cached.is_file() else fetch(WEIGHTS_URL, cached, check=_wrong_weights, tries=2)
     except DownloadError as error:
-        raise ValueError(f"the Inception weights cannot be downloaded ({error}): get {WEIGHTS_URL} (91 MB) elsewhere and put it into {cached.parent}, or name its path in the environment variable FPA_INCEPTION") from None
+        how = f"get {WEIGHTS_URL} (91 MB) elsewhere and {where}"
+        raise ValueError(f"the Inception weights cannot be downloaded ({error}): {how}") from None
 
 
+def _wrong_weights(file: Path) -> str | None:
+    return None if sha256(file).startswith(WEIGHTS_HASH) else "its hash is not that of the weights"
+
+# %% ../nbs/07_fid.ipynb #cb19d58f
 def inception(
     path: str | Path | None = None,  # of the weights; None: looked for
     device: torch.device | str = "cpu",
     other_weights: bool = False,  # allow weights that do not give FID; the distance then has another name
     may_download: bool = True,
 ) -> Extractor:
-    """The 2 048 features of the FID Inception network (pytorch-fid's). Raises `ValueError` if its weights are not to be had, or are others."""
+    """
+    The 2 048 features of the FID Inception network (pytorch-fid's).
+
+    Raises `ValueError` if its weights cannot be had, or are others.
+    """
     file = find_weights(path, may_download)
     version = sha256(file)
     official = version.startswith(WEIGHTS_HASH)
     if not (official or other_weights):
-        raise ValueError(f"{file} is not the file of the FID weights (its SHA-256 begins with {version[:8]}, not {WEIGHTS_HASH}): remove it, and get {WEIGHTS_URL}")
-    loading, pytorch_fid.inception.load_state_dict_from_url = pytorch_fid.inception.load_state_dict_from_url, lambda *a, **k: torch.load(file, map_location="cpu", weights_only=True)
-    try:  # pytorch-fid builds its network and asks for the weights; it gets those of the file
-        network = pytorch_fid.inception.InceptionV3([pytorch_fid.inception.InceptionV3.BLOCK_INDEX_BY_DIM[2048]]).eval().requires_grad_(False).to(device)
-    finally:
-        pytorch_fid.inception.load_state_dict_from_url = loading
+        begins = f"its SHA-256 begins with {version[:8]}, not {WEIGHTS_HASH}"
+        raise ValueError(f"{file} is not the file of the FID weights ({begins}): remove it, and get {WEIGHTS_URL}")
+    network = _inception_network(file).to(device)
 
     def features(images: Tensor) -> Tensor:
         images = images.expand(-1, 3, -1, -1) if images.shape[1] == 1 else images
         return network(images.to(device))[0].flatten(1)
 
-    return Extractor(*(("fid", "FID") if official else ("frechet_distance_other_weights", "Frechet distance, other Inception weights")), features, version[:16])
+    names = ("fid", "FID")
+    if not official:
+        names = ("frechet_distance_other_weights", "Frechet distance, other Inception weights")
+    return Extractor(*names, features, version[:16])
 
 
-def choose_extractor(name: str, device: torch.device | str = "cpu") -> Extractor:
-    """`inception`, `pixels`, or `auto`: inception if its weights are on this machine. Raises `ValueError` for another name, or missing weights."""
+def _inception_network(file: Path) -> nn.Module:
+    """Pytorch-fid's network. It asks for its weights by name; here it gets those of a file, read as data."""
+    asked, kind = pytorch_fid.inception.load_state_dict_from_url, pytorch_fid.inception.InceptionV3
+    weights = torch.load(file, map_location="cpu", weights_only=True)
+    pytorch_fid.inception.load_state_dict_from_url = lambda *_, **__: weights
+    try:
+        return kind([kind.BLOCK_INDEX_BY_DIM[2048]]).eval().requires_grad_(False)
+    finally:
+        pytorch_fid.inception.load_state_dict_from_url = asked
+
+# %% ../nbs/07_fid.ipynb #b775f185
+def choose_extractor(
+    name: str,  # inception, pixels, or auto: inception if its weights are on this machine
+    device: torch.device | str = "cpu",
+) -> Extractor:
+    """An extractor by its name. Raises `ValueError` for an unknown name, or if weights are missing."""
     if name == "pixels":
         return PIXELS
     if name == "inception":
@@ -210,10 +238,11 @@ def choose_extractor(name: str, device: torch.device | str = "cpu") -> Extractor
     try:
         return inception(device=device, may_download=False)
     except ValueError as error:
-        warnings.warn(f"NO FID: {error}. Scores are Frechet pixel distances, which are not FID and compare with no published figure.")
+        instead = "Scores are Frechet pixel distances, which are not FID and compare with no published figure."
+        warnings.warn(f"NO FID: {error}. {instead}", stacklevel=2)
         return PIXELS
 
-# %% ../nbs/07_fid.ipynb #a16fc666
+# %% ../nbs/07_fid.ipynb #bb3ea9ce
 FORMATS = ("jpeg", "png")  # png: rounded to 8 bits, nothing lost
 
 
@@ -222,7 +251,9 @@ def through_files(
     image_format: str = "jpeg",  # one of FORMATS
 ) -> Iterator[Tensor]:  # the same shapes, in [0, 1]
     """
-    What is read back after images were saved as files, on the CPU. The files of one batch are made while the next one is painted and the one before is looked at.
+    What is read back after images were saved as files, on the CPU.
+
+    The files of one batch are made while the next one is painted and the previous one is looked at.
 
     Raises `ValueError` for an unknown format.
     """
@@ -232,7 +263,9 @@ def through_files(
     with ThreadPoolExecutor() as pool:  # Pillow works outside Python's lock
         begun = deque()
         for images in batches:
-            begun.append(pool.map(through, images.detach().float().cpu().mul(255).add(0.5).clamp(0, 255).to(torch.uint8)))
+            begun.append(
+                pool.map(through, images.detach().float().cpu().mul(255).add(0.5).clamp(0, 255).to(torch.uint8))
+            )
             if len(begun) > 1:
                 yield torch.stack(list(begun.popleft())).float() / 255
         for files in begun:
@@ -249,8 +282,14 @@ def _through_jpeg(image: Tensor) -> Tensor:
     Image.fromarray(image.permute(1, 2, 0).squeeze(-1).numpy()).save(file, "JPEG")
     return torch.from_numpy(np.atleast_3d(np.array(Image.open(file)))).permute(2, 0, 1)
 
-# %% ../nbs/07_fid.ipynb #592cfa36
-def painted_images(generator: nn.Module, count: int, batch_size: int = 250, seed: int = 0, progress: bool = False) -> Iterator[Tensor]:
+# %% ../nbs/07_fid.ipynb #1ff75e42
+def painted_images(
+    generator: nn.Module,
+    count: int,
+    batch_size: int = 250,
+    seed: int = 0,
+    progress: bool = False,
+) -> Iterator[Tensor]:
     """Batches of images from a generator, in evaluation mode, always the same for the same seed."""
     device, random = next(generator.parameters()).device, torch.Generator().manual_seed(seed)
     training = generator.training
@@ -273,7 +312,7 @@ def data_images(data: ImageData, indices: np.ndarray | None = None, batch_size: 
     for start in range(0, len(indices), batch_size):
         yield data.tensor(indices[start : start + batch_size])
 
-
+# %% ../nbs/07_fid.ipynb #ecd65217
 @dataclass(frozen=True)
 class Scorer:
     """The Frechet distance of painted images from real ones."""
@@ -308,44 +347,55 @@ class Scorer:
     @cached_property
     def real(self) -> Moments:
         """Statistics of all real images."""
-        key = f"statistics-{self.data.fingerprint}-{self.image_format}-{self.extractor.name}-{self.extractor.version}.npz"
-        folder = self.cache_dir or (self.data.path and self.data.path.parent)
-        if folder and (folder / key).exists():
-            try:
-                return self._kept(folder / key)
-            except ValueError as error:
-                warnings.warn(f"statistics are computed again: {error}")
-        moments = Moments.of(self.gather(data_images(self.data)))
-        if folder:
-            try:
-                moments.save(folder / key)
-            except OSError as error:
-                warnings.warn(f"statistics cannot be kept in {folder} ({error.strerror}): they are computed each time")
-        return moments
+        return _real_moments(self)
 
-    def _kept(self, path: Path) -> Moments:
-        """Statistics from a file. Raises `ValueError` if they are damaged, or not of these data and features."""
-        moments = Moments.load(path)
-        width = next(iter(self.features(data_images(self.data, np.arange(1))))).shape[1]
-        if (len(moments.mean), moments.count) != (width, len(self.data)):
-            found = f"{moments.count} images with {len(moments.mean)} features"
-            raise ValueError(f"{path} is of {found}, not of {len(self.data)} with {width}")
-        return moments
+# %% ../nbs/07_fid.ipynb #e86fd061
+def _real_moments(scorer: Scorer) -> Moments:
+    """Statistics of all real images: those that were kept, if they are whole, or else computed and kept."""
+    data, extractor = scorer.data, scorer.extractor
+    key = f"statistics-{data.fingerprint}-{scorer.image_format}-{extractor.name}-{extractor.version}.npz"
+    folder = scorer.cache_dir or (data.path and data.path.parent)
+    if folder and (folder / key).exists():
+        try:
+            return _kept_moments(scorer, folder / key)
+        except ValueError as error:
+            warnings.warn(f"statistics are computed again: {error}", stacklevel=3)
+    moments = Moments.of(scorer.gather(data_images(data)))
+    if folder:
+        try:
+            moments.save(folder / key)
+        except OSError as error:
+            reason = f"statistics cannot be kept in {folder} ({error.strerror})"
+            warnings.warn(f"{reason}: they are computed each time", stacklevel=3)
+    return moments
 
-    def __call__(
-        self,
-        generator: nn.Module,  # from (batch, latent_dim) to images; has `latent_dim`
-    ) -> float:
-        """The distance between the real images and painted ones."""
-        return frechet_distance(self.real, self.gather(painted_images(generator, len(self), seed=self.seed)))
 
-    @property
-    def floor(self) -> float:
-        """The distance between two random halves of the real images."""
-        order = np.random.default_rng(self.seed).permutation(len(self.data))
-        return frechet_distance(*(self.gather(data_images(self.data, half)) for half in np.array_split(order, 2)))
+def _kept_moments(scorer: Scorer, path: Path) -> Moments:
+    """Statistics from a file. Raises `ValueError` if they are damaged, or not of these data and features."""
+    moments = Moments.load(path)
+    width = next(iter(scorer.features(data_images(scorer.data, np.arange(1))))).shape[1]
+    if (len(moments.mean), moments.count) != (width, len(scorer.data)):
+        found = f"{moments.count} images with {len(moments.mean)} features"
+        raise ValueError(f"{path} is of {found}, not of {len(scorer.data)} with {width}")
+    return moments
 
-# %% ../nbs/07_fid.ipynb #f445732a
+# %% ../nbs/07_fid.ipynb #ac446662
+@patch
+def __call__(
+    self: Scorer,
+    generator: nn.Module,  # from (batch, latent_dim) to images; has `latent_dim`
+) -> float:
+    """The distance between the real images and painted ones."""
+    return frechet_distance(self.real, self.gather(painted_images(generator, len(self), seed=self.seed)))
+
+
+@patch(as_prop=True)
+def floor(self: Scorer) -> float:
+    """The distance between two random halves of the real images."""
+    order = np.random.default_rng(self.seed).permutation(len(self.data))
+    return frechet_distance(*(self.gather(data_images(self.data, half)) for half in np.array_split(order, 2)))
+
+# %% ../nbs/07_fid.ipynb #7688edda
 @dataclass(frozen=True)
 class Evaluation:
     """The result of a full evaluation."""
@@ -360,7 +410,7 @@ class Evaluation:
     image_format: str
     weights: str  # version of the features
 
-
+# %% ../nbs/07_fid.ipynb #c5c45b63
 def evaluate(
     scorer: Scorer,
     images: Iterable[Tensor],  # batches of images to be scored, in the range that the generator gives
@@ -369,28 +419,49 @@ def evaluate(
     most_kept: int = 10_000,  # features kept for the kernel distance, of each side
     progress: bool = False,
 ) -> Evaluation:
-    """Score images against the scorer's real ones. Warns if there are fewer images than features. Raises `ValueError` for fewer than two images."""
-    for name, number, least in (("replicates", replicates, 0), ("blocks", blocks, 1), ("most_kept", most_kept, 2)):
-        if isinstance(number, bool) or not isinstance(number, int) or number < least:
-            raise ValueError(f"{name} must be a whole number from {least}, not {number!r}")
+    """
+    Score images against the scorer's real ones. Warns if there are fewer images than features.
+
+    Raises `ValueError` for numbers that make no sense, and for fewer than two images.
+    """
+    _check_numbers(replicates=(replicates, 0), blocks=(blocks, 1), most_kept=(most_kept, 2))
     parts, kept = [FeatureStatistics() for _ in range(blocks)], []
     for i, features in enumerate(scorer.features(images)):
         parts[i % blocks].add(features)
         kept += [features.cpu()] if sum(map(len, kept)) < most_kept else []
     parts = [part for part in parts if part.count]
     whole, random = FeatureStatistics().merge(parts), np.random.default_rng(scorer.seed)
-    if whole.count < 2:
-        raise ValueError(f"a score needs at least 2 images, not {whole.count}")
-    if min(whole.count, len(scorer.data)) <= len(whole.mean):
-        warnings.warn(f"{whole.count} images against {len(scorer.data)} real ones are too few for {len(whole.mean)} features: the covariances are singular, and the Frechet distance is much too large; look at the kernel distance")
-    draws = [frechet_distance(scorer.real, FeatureStatistics().merge([parts[i] for i in random.integers(len(parts), size=len(parts))])) for _ in tqdm(range(replicates), desc="bootstrap", disable=not progress)]
+    _check_count(whole, len(scorer.data))
+    draws = []
+    for _ in tqdm(range(replicates), desc="bootstrap", disable=not progress):
+        drawn = [parts[i] for i in random.integers(len(parts), size=len(parts))]
+        draws.append(frechet_distance(scorer.real, FeatureStatistics().merge(drawn)))
     order = random.permutation(len(scorer.data))[:most_kept]
     real = torch.cat([features.cpu() for features in scorer.features(data_images(scorer.data, np.sort(order)))])
     kernel, *kernel_interval = kernel_distance(real, torch.cat(kept)[:most_kept], seed=scorer.seed)
     value = frechet_distance(scorer.real, whole)
-    return Evaluation(scorer.name, value, _interval(draws) if draws else (value, value), kernel, tuple(kernel_interval), whole.count, len(scorer.data), scorer.image_format, scorer.extractor.version)
+    interval, counts = _interval(draws) if draws else (value, value), (whole.count, len(scorer.data))
+    how = scorer.image_format, scorer.extractor.version
+    return Evaluation(scorer.name, value, interval, kernel, tuple(kernel_interval), *counts, *how)
 
-# %% ../nbs/07_fid.ipynb #f20060d9
+# %% ../nbs/07_fid.ipynb #1801c1d3
+def _check_numbers(**numbers: tuple[int, int]) -> None:
+    """Raise `ValueError` for what is no whole number from its least value."""
+    for name, (number, least) in numbers.items():
+        if isinstance(number, bool) or not isinstance(number, int) or number < least:
+            raise ValueError(f"{name} must be a whole number from {least}, not {number!r}")
+
+
+def _check_count(whole: FeatureStatistics, real: int) -> None:
+    """Raise `ValueError` for fewer than two images; warn of too few for their features."""
+    if whole.count < 2:
+        raise ValueError(f"a score needs at least 2 images, not {whole.count}")
+    if min(whole.count, real) <= len(whole.mean):
+        few = f"{whole.count} images against {real} real ones are too few for {len(whole.mean)} features"
+        then = "the covariances are singular, and the Frechet distance is much too large; look at the kernel distance"
+        warnings.warn(f"{few}: {then}", stacklevel=3)
+
+# %% ../nbs/07_fid.ipynb #b6889abc
 def nearest_real(
     scorer: Scorer,
     images: Tensor,  # (n, channels, height, width)
@@ -402,7 +473,10 @@ def nearest_real(
     start = 0
     for features in scorer.features(data_images(scorer.data)):
         distances = torch.cdist(ours, features.cpu().double())
-        near, places = torch.cat([near, distances], 1), torch.cat([places, torch.arange(start, start + len(features)).expand(len(images), -1)], 1)
+        near, places = (
+            torch.cat([near, distances], 1),
+            torch.cat([places, torch.arange(start, start + len(features)).expand(len(images), -1)], 1),
+        )
         near, kept = near.topk(min(count, near.shape[1]), largest=False)
         places, start = places.gather(1, kept), start + len(features)
     return places

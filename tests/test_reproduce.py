@@ -52,8 +52,27 @@ def test_kill_and_run_again_does_only_the_rest(tmp_path):
     assert dry.returncode == 0 and dry.stdout.count(" done") == 4
 
 
+def test_ctrl_c_stops_everything_once(tmp_path):
+    """What runs is saved, nothing new begins, one line, status 130; a second press changes nothing."""
+    long = ["-p", "steps=5000", "recipe=digits", SMALL[1], "--jobs", "1"]
+    process = subprocess.Popen(
+        [*map(str, arguments(tmp_path, *long))], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    first, end = tmp_path / "runs/digits/fpa/seed0", time.monotonic() + 300
+    while not (first / "metrics.csv").exists() and time.monotonic() < end:
+        time.sleep(0.1)
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+    errors = process.communicate(timeout=120)[1]
+    assert process.returncode == 130 and "Traceback" not in errors, errors
+    assert errors.strip().splitlines()[-1].startswith("stopped: what was running is saved")
+    assert list((first / "checkpoints").glob("0*"))
+    assert not (tmp_path / "runs/digits/fpa/seed1").exists() and not (tmp_path / "runs/digits/lightgan").exists()
+
+
 def test_failures_are_listed_and_the_rest_goes_on(tmp_path):
-    jobs = make_experiments(["afhq_cat", "digits"], ["fpa"], [0], str(tmp_path), dict(s.split("=", 1) for s in SMALL) | {"data_dir": str(tmp_path)}, {"samples": 60, "replicates": 0, "extractor": "pixels"})
+    jobs = make_experiments(["afhq_cat", "digits"], ["fpa"], [0], str(tmp_path), dict(s.split("=", 1) for s in SMALL) | {"data_dir": str(tmp_path)}, {"samples": 60, "replicates": 2, "extractor": "pixels"})
     failures = reproduce(jobs, executor="local", say=lambda line: None)  # through submitit
     assert len(failures) == 1 and "afhq_cat/fpa/seed0" in failures[0] and "train.ipynb" in failures[0]
     assert done(tmp_path.parent / tmp_path.name) == [] and jobs[1].state == "done"

@@ -13,13 +13,22 @@ SMALL = "painter.hidden_size=32 discriminator.fmap_max=16 log_every=5 sample_eve
 
 @pytest.fixture
 def papermill(tmp_path):
-    """Run nbs/train.ipynb with the real papermill command; returns the finished process and the output notebook's path."""
+    """Run nbs/train.ipynb with the real papermill command; returns the process and the output notebook's path."""
 
     def run(*, cwd=ROOT, to_stdout=False, **parameters):
-        parameters = {"runs_dir": tmp_path / "runs", "cache_dir": tmp_path / "prepared", "overrides": SMALL} | parameters
+        parameters = {
+            "runs_dir": tmp_path / "runs",
+            "cache_dir": tmp_path / "prepared",
+            "overrides": SMALL,
+        } | parameters
         options = [part for name, value in parameters.items() for part in ("-p", name, str(value))]
         output = tmp_path / "out.ipynb"
-        command = [Path(sys.executable).with_name("papermill"), ROOT / "nbs" / "train.ipynb", *([] if to_stdout else [output]), *options]
+        command = [
+            Path(sys.executable).with_name("papermill"),
+            ROOT / "nbs" / "train.ipynb",
+            *([] if to_stdout else [output]),
+            *options,
+        ]
         result = subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
         if to_stdout:
             output.write_text(result.stdout)
@@ -41,7 +50,11 @@ def browser():
 
 @pytest.fixture(scope="session")
 def lab(browser, tmp_path_factory):
-    """A JupyterLab on this machine: `with lab.open("09a_explorer.ipynb") as page:` opens a copy of a notebook of ours and runs all its cells."""
+    """
+    A JupyterLab on this machine.
+
+    `with lab.open("09a_explorer.ipynb") as page:` opens a copy of a notebook of ours and runs all its cells.
+    """
     lab = jupyter.Lab(tmp_path_factory.mktemp("lab"), browser)
     yield lab
     lab.close()

@@ -1,4 +1,8 @@
-"""The compiled discriminator: the same step; and without a compiler nothing changes. In processes of their own: what compiles cannot be forked afterwards."""
+"""
+The compiled discriminator: the same step; and without a compiler nothing changes.
+
+In processes of their own: what compiles cannot be forked afterwards.
+"""
 
 import os
 import subprocess
@@ -15,17 +19,21 @@ from fpa_nb.painter import Painter, PainterConfig
 
 def step(compiled):
     torch.manual_seed(0)
-    painter = Painter(PainterConfig(image_size=16, channels=1, steps=4, hidden_size=16, latent_dim=8, mini_input_size=16))
-    game = Gan(painter, Discriminator(DiscriminatorConfig(image_size=16, channels=1, fmap_max=16, small_head=False, decoder_upsamples=1)), GanConfig(compiled=compiled))
+    sizes = {"image_size": 16, "channels": 1}
+    painter = Painter(PainterConfig(**sizes, steps=4, hidden_size=16, latent_dim=8, mini_input_size=16))
+    config = DiscriminatorConfig(**sizes, fmap_max=16, small_head=False, decoder_upsamples=1)
+    game = Gan(painter, Discriminator(config), GanConfig(compiled=compiled))
     game.step = 1  # a step without penalty
     losses = game.train_step([torch.rand(4, 1, 16, 16)], lambda n: torch.randn(n, 8))
-    return losses, [torch.cat([p.grad.flatten() for p in player.parameters()]) for player in (game.discriminator, game.generator)]
+    players = game.discriminator, game.generator
+    return losses, [torch.cat([p.grad.flatten() for p in player.parameters()]) for player in players]
 
 (losses, plain), (compiled_losses, compiled) = step(False), step(True)
 for name in ("d_loss", "auxiliary", "d_total"):
     torch.testing.assert_close(compiled_losses[name], losses[name], rtol=1e-5, atol=1e-5)
 assert (plain[0] - compiled[0]).norm() < 1e-5 * plain[0].norm()
-assert (plain[1] - compiled[1]).norm() < 1e-2 * plain[1].norm()  # after a step of Adam, which makes whole steps of rounding where gradients vanish
+# after a step of Adam, which makes whole steps of rounding where gradients vanish
+assert (plain[1] - compiled[1]).norm() < 1e-2 * plain[1].norm()
 print("compiled" if can_compile("cpu") else "not compiled")
 """
 

@@ -1,4 +1,4 @@
-"""Records, published values and cached statistics, damaged in every way: only documented errors, and the rest goes on."""
+"""Records, published values and statistics, damaged in every way: only documented errors, and the rest goes on."""
 
 import json
 import os
@@ -29,7 +29,13 @@ ENTRY |= {"step": 10, "seed": 0, "seconds": 2.0}
 def record():
     from dataclasses import asdict
 
-    return {"recipe": asdict(make_recipe("digits")), "step": 10, "seconds": 5.0, "device": "CPU", "evaluations": [ENTRY]}
+    return {
+        "recipe": asdict(make_recipe("digits")),
+        "step": 10,
+        "seconds": 5.0,
+        "device": "CPU",
+        "evaluations": [ENTRY],
+    }
 
 
 @st.composite

@@ -50,13 +50,33 @@ def database(folder, count=3):
 LAYOUTS = {
     "celeba folder": ("celeba", lambda r: [put(r / "img_align_celeba" / f"{i}.jpg") for i in range(3)]),
     "celeba torchvision": ("celeba", lambda r: [put(r / "celeba" / "img_align_celeba" / f"{i}.jpg") for i in range(3)]),
-    "celeba archive": ("celeba", lambda r: pack(r / "img_align_celeba.zip", [f"img_align_celeba/{i}.jpg" for i in range(3)])),
+    "celeba archive": (
+        "celeba",
+        lambda r: pack(r / "img_align_celeba.zip", [f"img_align_celeba/{i}.jpg" for i in range(3)]),
+    ),
     "lsun database": ("lsun_church", lambda r: database(r / "church_outdoor_train_lmdb")),
     "lsun database itself": ("lsun_church", lambda r: database(r)),
     "lsun exported": ("lsun_church", lambda r: [put(r / f"{i}.webp") for i in range(3)]),
-    "afhq archive": ("afhq_cat", lambda r: pack(r / "afhq.zip", [f"afhq/{split}/{kind}/{i}.jpg" for split in ("train", "val") for kind in ("cat", "dog") for i in range(3)])),
-    "afhq unpacked": ("afhq_dog", lambda r: [put(r / "afhq" / split / kind / f"{i}.jpg") for split in ("train", "val") for kind in ("cat", "dog") for i in range(3)]),
-    "afhq train": ("afhq_wild", lambda r: [put(r / "train" / kind / f"{i}.jpg") for kind in ("cat", "wild") for i in range(3)]),
+    "afhq archive": (
+        "afhq_cat",
+        lambda r: pack(
+            r / "afhq.zip",
+            [f"afhq/{split}/{kind}/{i}.jpg" for split in ("train", "val") for kind in ("cat", "dog") for i in range(3)],
+        ),
+    ),
+    "afhq unpacked": (
+        "afhq_dog",
+        lambda r: [
+            put(r / "afhq" / split / kind / f"{i}.jpg")
+            for split in ("train", "val")
+            for kind in ("cat", "dog")
+            for i in range(3)
+        ],
+    ),
+    "afhq train": (
+        "afhq_wild",
+        lambda r: [put(r / "train" / kind / f"{i}.jpg") for kind in ("cat", "wild") for i in range(3)],
+    ),
     "afhq classes": ("afhq_cat", lambda r: [put(r / kind / f"{i}.jpg") for kind in ("cat", "wild") for i in range(3)]),
     "afhq exported": ("afhq_cat", lambda r: [put(r / f"{i}.png", encoded(picture(), "PNG")) for i in range(3)]),
     "metfaces": ("metfaces", lambda r: [put(r / "images" / f"{i}.png", encoded(picture(), "PNG")) for i in range(3)]),
@@ -99,7 +119,9 @@ def test_missing_data_says_what_to_get(name, tmp_path):
     with pytest.raises(ValueError) as error:
         prepare(name, tmp_path, cache_dir=tmp_path / "cache")
     dataset = DATASETS[name]
-    assert all(part in str(error.value) for part in (str(dataset.images), dataset.page, str(tmp_path), dataset.layouts[0]))
+    assert all(
+        part in str(error.value) for part in (str(dataset.images), dataset.page, str(tmp_path), dataset.layouts[0])
+    )
 
 
 def exif_rotated():

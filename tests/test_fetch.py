@@ -48,7 +48,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def send(self, code, body, length=None, **headers):
         self.send_response(code)
-        for name, value in ({"Content-Length": len(body) if length is None else length, "ETag": self.server.etag} | headers).items():
+        for name, value in (
+            {"Content-Length": len(body) if length is None else length, "ETag": self.server.etag} | headers
+        ).items():
             self.send_header(name.replace("_", "-"), str(value))
         self.end_headers()
         self.wfile.write(body)
@@ -87,7 +89,9 @@ def test_dropped_connection_is_taken_up_where_it_broke(target):
     server = Server(half_then_drop)
     assert get(server, target).read_bytes() == CONTENT
     first, rest = server.requests
-    assert first is None and len(CONTENT) // 2 - 2**16 <= int(rest.removeprefix("bytes=").rstrip("-")) <= len(CONTENT) // 2
+    assert (
+        first is None and len(CONTENT) // 2 - 2**16 <= int(rest.removeprefix("bytes=").rstrip("-")) <= len(CONTENT) // 2
+    )
     assert sorted(p.name for p in target.parent.iterdir()) == ["data.zip", "data.zip.sha256"]
 
 
@@ -125,13 +129,19 @@ def test_missing_file_is_not_asked_for_again(target):
 
 
 def test_too_large_a_length_never_makes_a_whole_file(target):
-    server = Server(lambda handler, number: number == 1 and (handler.send(200, CONTENT, length=len(CONTENT) + 1000), True)[1])
+    server = Server(
+        lambda handler, number: number == 1 and (handler.send(200, CONTENT, length=len(CONTENT) + 1000), True)[1]
+    )
     assert get(server, target).read_bytes() == CONTENT  # the next request says that nothing is missing
 
 
 def test_always_too_large_a_length(target):
     with pytest.raises(DownloadError, match="what came is kept"):
-        get(Server(lambda handler, number: (handler.send(200, CONTENT, length=len(CONTENT) + 1000), True)[1]), target, tries=2)
+        get(
+            Server(lambda handler, number: (handler.send(200, CONTENT, length=len(CONTENT) + 1000), True)[1]),
+            target,
+            tries=2,
+        )
     assert not target.exists() and target.with_name("data.zip.part").exists()
 
 
@@ -156,7 +166,9 @@ def test_download_and_prepare_a_dataset(tmp_path):
     assert data.shape == (5, 3, 16, 16)
 
 
-@pytest.mark.parametrize("content, cut", [(b"<!DOCTYPE html>log in", 0), (zipped(), 40)], ids=["a web page", "a cut archive"])
+@pytest.mark.parametrize(
+    "content, cut", [(b"<!DOCTYPE html>log in", 0), (zipped(), 40)], ids=["a web page", "a cut archive"]
+)
 def test_wrong_file(tmp_path, content, cut):
     server = Server(content=content[: len(content) - cut])
     with at(server), pytest.raises(DownloadError, match="it is not a zip file"):
@@ -183,7 +195,10 @@ def test_first_checksum_is_remembered(tmp_path):
 
 
 def test_full_disk(target):
-    with patch("fpa_nb.fetch.shutil.disk_usage", return_value=type("Usage", (), {"free": 1000})()), pytest.raises(DownloadError, match="make room"):
+    with (
+        patch("fpa_nb.fetch.shutil.disk_usage", return_value=type("Usage", (), {"free": 1000})()),
+        pytest.raises(DownloadError, match="make room"),
+    ):
         get(Server(), target)
 
 
@@ -200,7 +215,10 @@ def test_hostile_archive_writes_nothing(tmp_path):
         download("lsun_church", root)
         with pytest.raises(ValueError, match="outside its folder"):
             find_source("lsun_church", root)
-    assert sorted(p.name for p in tmp_path.rglob("*") if p.is_file()) == ["church_outdoor_train_lmdb.zip", "church_outdoor_train_lmdb.zip.sha256"]
+    assert sorted(p.name for p in tmp_path.rglob("*") if p.is_file()) == [
+        "church_outdoor_train_lmdb.zip",
+        "church_outdoor_train_lmdb.zip.sha256",
+    ]
 
 
 def killed(code, ready, timeout=60):
@@ -225,7 +243,10 @@ def test_killed_download_goes_on(target):
             return True
 
     server, part = Server(slowly), target.with_name("data.zip.part")
-    killed(f"from fpa_nb.fetch import fetch; fetch({server.url!r}, {str(target)!r})", lambda: part.exists() and part.stat().st_size > 0)
+    killed(
+        f"from fpa_nb.fetch import fetch; fetch({server.url!r}, {str(target)!r})",
+        lambda: part.exists() and part.stat().st_size > 0,
+    )
     assert not target.exists()
     came = part.stat().st_size
     assert get(server, target).read_bytes() == CONTENT

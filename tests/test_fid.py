@@ -20,7 +20,10 @@ from fpa_nb.fid import FeatureStatistics, Moments, Scorer, frechet_distance, inc
 def torch_home(tmp_path_factory):
     """A torch home with an Inception network of seeded random weights."""
     home = tmp_path_factory.mktemp("torch_home")
-    with patch.object(pytorch_fid.inception, "load_state_dict_from_url", lambda *a, **k: {}), patch.object(torch.nn.Module, "load_state_dict", lambda *a, **k: None):
+    with (
+        patch.object(pytorch_fid.inception, "load_state_dict_from_url", lambda *a, **k: {}),
+        patch.object(torch.nn.Module, "load_state_dict", lambda *a, **k: None),
+    ):
         torch.manual_seed(0)
         network = pytorch_fid.inception.fid_inception_v3()
     file = home / "hub" / "checkpoints" / Path(pytorch_fid.inception.FID_WEIGHTS_URL).name
@@ -43,7 +46,19 @@ def test_fid_equals_the_pytorch_fid_command(torch_home, tmp_path):
         (tmp_path / name).mkdir()
         for i, image in enumerate(images):
             save_image(image, tmp_path / name / f"{i:03d}.jpg")
-    command = [sys.executable, "-m", "pytorch_fid", tmp_path / "real", tmp_path / "painted", "--device", "cpu", "--num-workers", "0", "--batch-size", "16"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytorch_fid",
+        tmp_path / "real",
+        tmp_path / "painted",
+        "--device",
+        "cpu",
+        "--num-workers",
+        "0",
+        "--batch-size",
+        "16",
+    ]
     printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600).stdout
     wanted = float(printed.rsplit("FID:", 1)[1])
 
@@ -61,7 +76,9 @@ def test_fid_equals_the_pytorch_fid_command(torch_home, tmp_path):
     files = [tmp_path / f"{name}.npz" for name in ("real", "painted")]  # and the command reads our statistics
     for file, moments in zip(files, (scorer.real, Moments.of(painted_statistics))):
         moments.save(file)
-    printed = subprocess.run([*command[:3], *files, *command[5:]], capture_output=True, text=True, check=True, timeout=600).stdout
+    printed = subprocess.run(
+        [*command[:3], *files, *command[5:]], capture_output=True, text=True, check=True, timeout=600
+    ).stdout
     assert float(printed.rsplit("FID:", 1)[1]) == pytest.approx(wanted, rel=1e-3)
 
 

@@ -55,7 +55,9 @@ def test_damaged_image(data):
 @given(data=st.data())
 def test_damaged_zip(data, tmp_path):
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", data.draw(st.sampled_from((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)))) as archive:
+    with zipfile.ZipFile(
+        packed, "w", data.draw(st.sampled_from((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)))
+    ) as archive:
         for name in ("a.png", "in/b.jpg"):
             archive.writestr(name, FILES["PNG"])
     path = tmp_path / "photos.zip"

@@ -292,6 +292,8 @@ def test_diffaugment(checker, folder):
 
 @of_kind("losses")
 def test_losses(checker, folder):
-    functions = {"hinge_bis": LOSSES["pooled_hinge"].discriminator, "generator": generator_loss, "slerp": slerp} | {n: loss.discriminator for n, loss in LOSSES.items()}
+    functions = {"hinge_bis": LOSSES["pooled_hinge"].discriminator, "generator": generator_loss, "slerp": slerp} | {
+        n: loss.discriminator for n, loss in LOSSES.items()
+    }
     for name, error in checker.compare_losses(folder, lambda name, *tensors: functions[name](*tensors)).items():
         check(folder, name, error, 1e-5)

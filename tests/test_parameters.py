@@ -23,7 +23,9 @@ def test_help_lists_every_parameter(notebook):
     fields = MODELS[notebook].model_fields
     assert list(listed) == list(fields)
     for name, field in fields.items():
-        default = listed[name]["default"].replace("_", "") if isinstance(field.default, int) else listed[name]["default"]
+        default = (
+            listed[name]["default"].replace("_", "") if isinstance(field.default, int) else listed[name]["default"]
+        )
         assert default in (repr(field.default), f'"{field.default}"'), name
         assert listed[name]["help"] == field.description, name
 

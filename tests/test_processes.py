@@ -12,7 +12,8 @@ from safetensors.torch import load_file
 from fpa_nb.recipe import recipe_from_dict
 from fpa_nb.run import Run
 
-SMALL = "batch_size=16 painter.hidden_size=32 painter.latent_dim=16 discriminator.fmap_max=16 log_every=5 save_every=1 sample_every=20 score_every=20 gan.adam_betas=[0.5,0.9] gan.lr=2e-4"
+SMALL = "batch_size=16 painter.hidden_size=32 painter.latent_dim=16 discriminator.fmap_max=16 log_every=5 save_every=1 "
+SMALL += "sample_every=20 score_every=20 gan.adam_betas=[0.5,0.9] gan.lr=2e-4"
 
 
 def tensors(run, step):
@@ -20,10 +21,26 @@ def tensors(run, step):
 
 
 def start(tmp_path, name, steps, *launcher, **more):
-    words = {"dataset": "digits", "steps": steps, "runs_dir": tmp_path / "runs", "cache_dir": tmp_path / "prepared", "device": "cpu", "name": name, "overrides": SMALL} | more
+    words = {
+        "dataset": "digits",
+        "steps": steps,
+        "runs_dir": tmp_path / "runs",
+        "cache_dir": tmp_path / "prepared",
+        "device": "cpu",
+        "name": name,
+        "overrides": SMALL,
+    } | more
     command = [*(launcher or ("fpa_train",)), *(str(w) for n, v in words.items() for w in (f"--{n}", v))]
     command[0] = Path(sys.executable).with_name(command[0])
-    result = subprocess.run(command, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
+    result = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert result.returncode == 0, result.stderr[-3000:]
     return tmp_path / "runs" / "digits" / "fpa" / name, result.stdout
 
@@ -39,13 +56,33 @@ def alone(tmp_path_factory):
     return start(tmp_path, "one", 1)[0], start(tmp_path, "twenty", 20)[0]
 
 
-LAUNCH = ("accelerate", "launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0", "-m", "fpa_nb.launch")
-# "multi_gpu" is Accelerate's word for several processes on one machine (for its --cpu it wants MPI); `start` asks for the CPU
+LAUNCH = (
+    "accelerate",
+    "launch",
+    "--multi_gpu",
+    "--num_processes",
+    "2",
+    "--num_machines",
+    "1",
+    "--mixed_precision",
+    "no",
+    "--dynamo_backend",
+    "no",
+    "--main_process_port",
+    "0",
+    "-m",
+    "fpa_nb.launch",
+)
+# "multi_gpu" is Accelerate's word for several processes on one machine (for its --cpu it wants MPI);
+# `start` asks for the CPU
 
 
 def test_accelerate_launch(alone, tmp_path):
     one, _ = start(tmp_path, "one", 1, *LAUNCH)
-    for part in ("discriminator_optimiser", "generator_optimiser"):  # after one step, Adam's first moment is half the gradient
+    for part in (
+        "discriminator_optimiser",
+        "generator_optimiser",
+    ):  # after one step, Adam's first moment is half the gradient
         for key, gradient in tensors(alone[0], 1).items():
             if key.startswith(part) and key.endswith("exp_avg"):
                 assert relative(tensors(one, 1)[key], gradient) < 1e-5, key
@@ -57,7 +94,9 @@ def test_accelerate_launch(alone, tmp_path):
     run = Run(twenty, None)
     assert run.record["processes"] == 2 and recipe_from_dict(run.record["recipe"]).batch_size == 16
     for row, expected in zip(run.metrics, Run(alone[1], None).metrics, strict=True):
-        assert row.keys() == expected.keys() and all(abs(row[k] - expected[k]) < 1e-3 * max(1, abs(expected[k])) for k in row if k != "seconds")
+        assert row.keys() == expected.keys() and all(
+            abs(row[k] - expected[k]) < 1e-3 * max(1, abs(expected[k])) for k in row if k != "seconds"
+        )
 
 
 def test_notebook_launcher(alone, papermill, tmp_path):
@@ -80,6 +119,14 @@ def test_tensorboard(tmp_path):
 
 
 def test_wrong_number_of_processes(tmp_path):
-    command = [Path(sys.executable).with_name("fpa_train"), "--num_processes", "3", "--runs_dir", tmp_path, "--cache_dir", tmp_path]
+    command = [
+        Path(sys.executable).with_name("fpa_train"),
+        "--num_processes",
+        "3",
+        "--runs_dir",
+        tmp_path,
+        "--cache_dir",
+        tmp_path,
+    ]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert result.returncode == 2 and "divides the batch of 64, not 3" in result.stderr.splitlines()[-1]

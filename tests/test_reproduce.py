@@ -21,16 +21,27 @@ SMALL = ["steps=10", "overrides=painter.hidden_size=16 lightgan.fmap_max=8 discr
 
 
 def arguments(folder, *more):
-    return [COMMAND, "--datasets", "digits", "--models", "fpa", "lightgan", "--seeds", "0", "1", "--runs-dir", folder / "runs", "--reports-dir", folder / "reports", "--jobs", "2",
-            "-p", *SMALL, "-e", "samples=60", "replicates=2", "extractor=pixels", *more]  # fmt: skip
+    table = ["--datasets", "digits", "--models", "fpa", "lightgan", "--seeds", "0", "1", "--jobs", "2"]
+    where = ["--runs-dir", folder / "runs", "--reports-dir", folder / "reports"]
+    return [COMMAND, *table, *where, "-p", *SMALL, "-e", "samples=60", "replicates=2", "extractor=pixels", *more]
 
 
 def done(folder):
-    return sorted(str(p.parent.relative_to(folder / "runs")) for p in folder.glob("runs/*/*/*/record.json") if json.loads(p.read_text()).get("evaluations"))
+    return sorted(
+        str(p.parent.relative_to(folder / "runs"))
+        for p in folder.glob("runs/*/*/*/record.json")
+        if json.loads(p.read_text()).get("evaluations")
+    )
 
 
 def test_kill_and_run_again_does_only_the_rest(tmp_path):
-    first = subprocess.Popen(arguments(tmp_path), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    first = subprocess.Popen(
+        arguments(tmp_path),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     end = time.monotonic() + 300
     while not done(tmp_path) and time.monotonic() < end:
         time.sleep(0.1)
@@ -56,7 +67,11 @@ def test_ctrl_c_stops_everything_once(tmp_path):
     """What runs is saved, nothing new begins, one line, status 130; a second press changes nothing."""
     long = ["-p", "steps=5000", "recipe=digits", SMALL[1], "--jobs", "1"]
     process = subprocess.Popen(
-        [*map(str, arguments(tmp_path, *long))], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        [*map(str, arguments(tmp_path, *long))],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     first, end = tmp_path / "runs/digits/fpa/seed0", time.monotonic() + 300
     while not (first / "metrics.csv").exists() and time.monotonic() < end:
@@ -72,7 +87,14 @@ def test_ctrl_c_stops_everything_once(tmp_path):
 
 
 def test_failures_are_listed_and_the_rest_goes_on(tmp_path):
-    jobs = make_experiments(["afhq_cat", "digits"], ["fpa"], [0], str(tmp_path), dict(s.split("=", 1) for s in SMALL) | {"data_dir": str(tmp_path)}, {"samples": 60, "replicates": 2, "extractor": "pixels"})
+    jobs = make_experiments(
+        ["afhq_cat", "digits"],
+        ["fpa"],
+        [0],
+        str(tmp_path),
+        dict(s.split("=", 1) for s in SMALL) | {"data_dir": str(tmp_path)},
+        {"samples": 60, "replicates": 2, "extractor": "pixels"},
+    )
     failures = reproduce(jobs, executor="local", say=lambda line: None)  # through submitit
     assert len(failures) == 1 and "afhq_cat/fpa/seed0" in failures[0] and "train.ipynb" in failures[0]
     assert done(tmp_path.parent / tmp_path.name) == [] and jobs[1].state == "done"
@@ -90,13 +112,36 @@ def test_evaluate_a_folder_of_images_and_rebuild_the_tables(tmp_path):
         Image.fromarray(rng.integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(samples / f"{i}.png")
     shutil.copytree(samples, tmp_path / "data")  # a plain folder of exported images
     base = [Path(sys.executable).with_name("papermill"), "--no-progress-bar"]
-    evaluate = [*base, ROOT / "nbs" / "evaluate.ipynb", tmp_path / "evaluate.ipynb", "-p", "what", samples, "-p", "dataset", "afhq_cat", "-p", "model", "stylegan2", "-p", "data_dir", tmp_path / "data",
-                "-p", "cache_dir", tmp_path / "cache", "-p", "runs_dir", tmp_path / "runs", "-p", "replicates", "2", "-p", "extractor", "pixels"]  # fmt: skip
-    result = subprocess.run(list(map(str, evaluate)), cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
+    given = {"what": samples, "dataset": "afhq_cat", "model": "stylegan2", "replicates": 2, "extractor": "pixels"}
+    given |= {"data_dir": tmp_path / "data", "cache_dir": tmp_path / "cache", "runs_dir": tmp_path / "runs"}
+    options = [part for name, value in given.items() for part in ("-p", name, value)]
+    evaluate = [*base, ROOT / "nbs" / "evaluate.ipynb", tmp_path / "evaluate.ipynb", *options]
+    result = subprocess.run(
+        list(map(str, evaluate)), cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300
+    )
     assert result.returncode == 0, result.stderr
-    (entry,) = json.loads((tmp_path / "runs" / "afhq_cat" / "stylegan2" / "samples" / "record.json").read_text())["evaluations"]
-    assert entry["samples"] == 80 and entry["name"] == "frechet_pixel_distance" and entry["value"] < 1e-3  # the same images, saved as JPEG on both sides
-    tables = [*base, ROOT / "nbs" / "tables.ipynb", tmp_path / "tables.ipynb", "-p", "runs_dir", tmp_path / "runs", "-p", "folder", tmp_path / "reports", "-p", "published", tmp_path / "none.csv"]
-    result = subprocess.run(list(map(str, tables)), cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
+    (entry,) = json.loads((tmp_path / "runs" / "afhq_cat" / "stylegan2" / "samples" / "record.json").read_text())[
+        "evaluations"
+    ]
+    assert (
+        entry["samples"] == 80 and entry["name"] == "frechet_pixel_distance" and entry["value"] < 1e-3
+    )  # the same images, saved as JPEG on both sides
+    tables = [
+        *base,
+        ROOT / "nbs" / "tables.ipynb",
+        tmp_path / "tables.ipynb",
+        "-p",
+        "runs_dir",
+        tmp_path / "runs",
+        "-p",
+        "folder",
+        tmp_path / "reports",
+        "-p",
+        "published",
+        tmp_path / "none.csv",
+    ]
+    result = subprocess.run(
+        list(map(str, tables)), cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300
+    )
     assert result.returncode == 0, result.stderr
     assert "StyleGAN2" in (tmp_path / "reports" / "tables.md").read_text()

@@ -49,11 +49,17 @@ def test_copy_paste_apply_undo(lab):
     with lab.open("10a_retouch.ipynb", width=1400, height=1250) as page:
         widget = page.locator(".jp-OutputArea-output .widget-vbox").first
         widget.scroll_into_view_if_needed()
-        page.wait_for_function("() => [...document.querySelectorAll('.retouch-copy, .retouch-rest_after')].every(image => image.naturalWidth > 0)")
+        page.wait_for_function(
+            "() => [...document.querySelectorAll('.retouch-copy, .retouch-rest_after')]"
+            ".every(image => image.naturalWidth > 0)"
+        )
         slider = lambda label: widget.locator(".widget-slider").filter(has=page.get_by_text(label, exact=True))
         button = lambda label: widget.locator("button", has_text=label)
         shown = Shown(page)
-        assert shown.seen["alike_before"] == shown.seen["alike_after"] and shown.seen["rest_before"] == shown.seen["rest_after"]
+        assert (
+            shown.seen["alike_before"] == shown.seen["alike_after"]
+            and shown.seen["rest_before"] == shown.seen["rest_after"]
+        )
 
         rows = slider("rows")  # copy: one row more; the piece that is pasted grows with it
         drag(page, rows.locator(".noUi-handle-upper"), rows.locator(".noUi-base"), 9 / 15)

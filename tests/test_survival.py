@@ -22,10 +22,20 @@ from fpa_nb.recipe import make_recipe
 from fpa_nb.run import open_run
 from fpa_nb.training import train
 
-SMALL = {"painter.hidden_size": 16, "painter.latent_dim": 8, "discriminator.fmap_max": 8, "log_every": 2, "save_every": 3, "sample_every": 5, "score_every": 4}
+SMALL = {
+    "painter.hidden_size": 16,
+    "painter.latent_dim": 8,
+    "discriminator.fmap_max": 8,
+    "log_every": 2,
+    "save_every": 3,
+    "sample_every": 5,
+    "score_every": 4,
+}
 DIGITS = prepare("digits", image_size=16)
 torch.set_num_threads(1)  # everywhere the same, or sums are rounded in another order
-processes = multiprocessing.get_context("forkserver")  # from a process that has done nothing yet: of a fork of this one, a thread or a lock (tqdm's) might be left hanging by one killed before
+processes = multiprocessing.get_context(
+    "forkserver"
+    )  # a process that has done nothing yet: a fork of this one might inherit the lock of one that was killed
 processes.set_forkserver_preload(["fpa_nb.training"])
 
 
@@ -57,12 +67,20 @@ def begin(folder, name, recipe):
 
 def content(file):
     """A file's content; of tensors without what stands at their head in no certain order."""
-    return file.read_bytes() if file.suffix == ".png" else {name: tensor.numpy().tobytes() for name, tensor in load_file(file).items()}
+    return (
+        file.read_bytes()
+        if file.suffix == ".png"
+        else {name: tensor.numpy().tobytes() for name, tensor in load_file(file).items()}
+    )
 
 
 def end_of(run):
     """All that a finished run must share with one that was never disturbed."""
-    files = {p.relative_to(run.folder).as_posix(): content(p) for p in sorted(run.folder.rglob("*")) if p.suffix in (".safetensors", ".png")}
+    files = {
+        p.relative_to(run.folder).as_posix(): content(p)
+        for p in sorted(run.folder.rglob("*"))
+        if p.suffix in (".safetensors", ".png")
+    }
     return files, [(row["step"], row["brightness"]) for row in run.metrics if "brightness" in row], run.record["best"]
 
 
@@ -110,26 +128,44 @@ train(open_run(small(9), folder, "full"), DIGITS, device="cpu")
 
 
 def fill_the_disk(tmp_path, small_disk):
-    """Statements that leave no room in the folder, and that make room again; on a disk of its own where we may mount one, else by a limit on the size of files."""
+    """
+    Statements that leave no room in the folder, and that make room again.
+
+    On a disk of its own where we may mount one, else by a limit on the size of files.
+    """
     if small_disk:
-        return f'filler = Path({str(tmp_path)!r}, "filler"); filler.write_bytes(bytes(shutil.disk_usage(folder).free - 60_000))', "filler.unlink()"
-    return "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))", "resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))"
+        return (
+            f'filler = Path({str(tmp_path)!r}, "filler"); '
+            "filler.write_bytes(bytes(shutil.disk_usage(folder).free - 60_000))",
+            "filler.unlink()",
+        )
+    return (
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))",
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))",
+    )
 
 
 def test_full_disk(tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", disk], capture_output=True).returncode == 0
+    mounted = (
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", disk], capture_output=True).returncode == 0
+    )
     try:
         fill, free = fill_the_disk(disk, mounted)
         script = FULL.format(tests=str(ROOT / "tests"), folder=str(disk), fill=fill, free=free)
         result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
         assert result.returncode == 0, result.stderr
         (said,) = [line for line in result.stdout.splitlines() if line.startswith("SAID")]
-        assert ("No space left" in said or "too large" in said) and "running it again goes on from the last checkpoint" in said
+        assert (
+            "No space left" in said or "too large" in said
+        ) and "running it again goes on from the last checkpoint" in said
         undisturbed, run = open_run(small(9), tmp_path, "whole"), open_run(small(9), disk, "full")
         train(undisturbed, DIGITS, device="cpu")
-        assert content(run.checkpoints[-1] / "training.safetensors") == content(undisturbed.checkpoints[-1] / "training.safetensors")
+        assert content(run.checkpoints[-1] / "training.safetensors") == content(
+            undisturbed.checkpoints[-1] / "training.safetensors"
+        )
         assert {p.name for p in run.folder.rglob(".*")} <= {".lock"}
     finally:
         if mounted:
@@ -143,7 +179,9 @@ def test_second_writer_is_refused(tmp_path):
     end = time.monotonic() + 60
     while not run.checkpoints and time.monotonic() < end:
         time.sleep(0.05)
-    with pytest.raises(ValueError, match=rf"is being trained by another process \(process {first.pid} on .*\): wait for it"):
+    with pytest.raises(
+        ValueError, match=rf"is being trained by another process \(process {first.pid} on .*\): wait for it"
+    ):
         train(run, DIGITS, device="cpu")
     before = int(run.checkpoints[-1].name)
     os.kill(first.pid, signal.SIGTERM)  # and a scheduler's signal saves, and ends with its status
@@ -178,7 +216,11 @@ def test_interrupt_the_kernel_and_run_the_cell_again(tmp_path):
         stopped = int(run.checkpoints[-1].name)
         assert run.record["step"] == stopped
         said = []
-        reply = client.execute_interactive(CELL.format(tests=str(ROOT / "tests"), steps=stopped + 5, folder=str(tmp_path)), output_hook=lambda m: said.append(m["content"].get("text", "")), timeout=120)
+        reply = client.execute_interactive(
+            CELL.format(tests=str(ROOT / "tests"), steps=stopped + 5, folder=str(tmp_path)),
+            output_hook=lambda m: said.append(m["content"].get("text", "")),
+            timeout=120,
+        )
         assert reply["content"]["status"] == "ok" and f"AT {stopped + 5}" in "".join(said)
     finally:
         client.stop_channels()
@@ -189,15 +231,30 @@ def test_interrupt_the_kernel_and_run_the_cell_again(tmp_path):
         assert content(run.checkpoints[-1] / file) == content(whole.checkpoints[-1] / file)
 
 
-@pytest.mark.parametrize("program, number", [("papermill", signal.SIGINT), ("fpa_train", signal.SIGINT), ("fpa_train", signal.SIGTERM)])
+@pytest.mark.parametrize(
+    "program, number", [("papermill", signal.SIGINT), ("fpa_train", signal.SIGINT), ("fpa_train", signal.SIGTERM)]
+)
 def test_stopping_a_program_saves(tmp_path, program, number):
-    rare = "save_every=1000000 sample_every=1000000 score_every=1000000 log_every=1 painter.hidden_size=16 discriminator.fmap_max=8"
+    rare = "save_every=1000000 sample_every=1000000 score_every=1000000 log_every=1 "
+    rare += "painter.hidden_size=16 discriminator.fmap_max=8"
     words = {"overrides": rare, "steps": 100_000, "runs_dir": tmp_path / "runs", "cache_dir": tmp_path}
-    options = [part for name, value in words.items() for part in (["-p", name, str(value)] if program == "papermill" else [f"--{name}", str(value)])]
-    command = [Path(sys.executable).with_name(program), *([ROOT / "nbs" / "train.ipynb", tmp_path / "out.ipynb"] if program == "papermill" else []), *options]
+    options = [
+        part
+        for name, value in words.items()
+        for part in (["-p", name, str(value)] if program == "papermill" else [f"--{name}", str(value)])
+    ]
+    command = [
+        Path(sys.executable).with_name(program),
+        *([ROOT / "nbs" / "train.ipynb", tmp_path / "out.ipynb"] if program == "papermill" else []),
+        *options,
+    ]
     run = tmp_path / "runs" / "digits" / "fpa" / "seed0"
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts this in the background has it ignored, and children inherit that
-    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    before = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a shell that starts this in the background has it ignored, and children inherit that
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     signal.signal(signal.SIGINT, before)
     try:
         end = time.monotonic() + 120

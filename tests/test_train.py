@@ -53,7 +53,9 @@ def test_goes_on_where_it_stopped(papermill, tmp_path):
     assert result.returncode == 0, result.stderr
     assert "steps 20 -> 30" in printed(page)
     assert papermill(steps=30, name="whole")[0].returncode == 0
-    parts, whole = (tmp_path / "runs" / "digits" / "fpa" / name / "checkpoints" / "00000030" for name in ("parts", "whole"))
+    parts, whole = (
+        tmp_path / "runs" / "digits" / "fpa" / name / "checkpoints" / "00000030" for name in ("parts", "whole")
+    )
     for file in ("model.safetensors", "config.json"):
         assert (parts / file).read_bytes() == (whole / file).read_bytes()
 

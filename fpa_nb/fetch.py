@@ -121,12 +121,12 @@ def _fetch_rest(url: str, part: Path) -> None:
     if total is not None and part.stat().st_size != total:
         raise _Retry(f"{part.stat().st_size} of {total} bytes came")
 
-# %% ../nbs/03b_fetch.ipynb #5ce0b1d5
+# %% ../nbs/03b_fetch.ipynb #550fd9c0
 def _same_version(part: Path) -> dict[str, str]:
     """The header that asks for the rest only of the version that the part came from, if that is known."""
     try:
         version = read_json(_note(part)).get("version")
-    except ValueError:
+    except (ValueError, FileNotFoundError):
         return {}
     return {"If-Range": version} if isinstance(version, str) else {}
 

@@ -31,21 +31,25 @@ def write_text(path: Path, text: str) -> None:
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
-# %% ../nbs/03a_files.ipynb #456bc288
+# %% ../nbs/03a_files.ipynb #f6713bd4
 def read_text(path: Path) -> str:
-    """A text file in UTF-8, with or without a byte order mark. Raises `ValueError`, naming the file, for others."""
+    """
+    A text file in UTF-8, with or without a byte order mark.
+
+    Raises `ValueError`, naming the file, for other files, and `FileNotFoundError` if it is not there.
+    """
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise ValueError(f"{path} is not a text file in UTF-8: save it in that encoding") from None
     except FileNotFoundError:
-        raise ValueError(f"there is no file {path}") from None
+        raise
     except OSError as error:
         raise ValueError(f"{path} cannot be read ({error.strerror or error})") from None
 
 
 def read_json(path: Path) -> dict:
-    """A JSON file that holds an object. Raises `ValueError`, naming the file, for anything else."""
+    """A JSON file that holds an object. Raises as `read_text` does, and `ValueError` for anything else."""
     try:
         content = json.loads(read_text(path))
     except RecursionError:

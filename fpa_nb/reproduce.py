@@ -63,13 +63,13 @@ class Experiment:
         settings = {name: given.get(name) for name in ("recipe", "overrides", "steps") if given.get(name)}
         return make_recipe(self.dataset, self.painter, **settings).steps
 
-# %% ../nbs/12_reproduce.ipynb #11bdcee5
+# %% ../nbs/12_reproduce.ipynb #1070d992
 @patch(as_prop=True)
 def record(self: Experiment) -> dict:
     """What is known of the run; nothing before it begins, or if its record is damaged."""
     try:
         return read_json(self.folder / "record.json")
-    except ValueError:
+    except (ValueError, FileNotFoundError):
         return {}
 
 

@@ -125,7 +125,7 @@ def _augment(self: Gan, images: Tensor) -> Tensor:
     """What the discriminator is shown of images: changed, with the probability of now."""
     return augment(images, self.augment_probability, self.config.augment_types)
 
-# %% ../nbs/05d_options.ipynb #bcea0e1c
+# %% ../nbs/05d_options.ipynb #f0a74fce
 @cache
 def can_compile(
     device_type: str,  # cpu, cuda, ...
@@ -149,8 +149,9 @@ def _judge(self: Gan, images: Tensor, with_penalty: bool = False) -> Discriminat
     """What the discriminator says; with penalty in float32, not compiled (which cannot be differentiated twice)."""
     judge = self.discriminator
     if self.config.compiled and not with_penalty and can_compile(images.device.type):
-        judge = self.__dict__.setdefault("_compiled", None) or torch.compile(self.discriminator)
-        self._compiled = judge
+        if not hasattr(self, "_compiled"):
+            self._compiled = torch.compile(self.discriminator)
+        judge = self._compiled
     with self._autocast(images, with_penalty):
         output = judge(images, recompute=True) if with_penalty else judge(images)
     return output._replace(logits=tuple(logit.float() for logit in output.logits))

@@ -106,14 +106,14 @@ BAD = {
     "image size": ({"image_size": 48}, "image_size must be a power of two from 16 to 1024, not 48"),
     "nothing downloaded": (
         {"dataset": "lsun_church", "data_dir": "/nowhere"},
-        "LSUN church outdoor, train (126227 images, about 2.45 GB) is not in /nowhere: run fpa_nb.data.download",
+        "LSUN church outdoor, train (126227 images, about 2.45 GB) is not in /nowhere: run fpa_nb.datasets.download",
     ),
     "unknown recipe": ({"recipe": "desktop"}, "unknown recipe 'desktop'; known: paper, laptop, digits"),
     "name that leads away": ({"name": "../../x"}, "name: name '../../x' cannot name a file"),
     "seed": ({"seed": -1}, "seed: Input should be greater than or equal to 0, not -1"),
     "model as a number": ({"model": 5}, "unknown model '5'"),
     "no device": ({"device": 0}, "device '0' cannot be used"),
-    "no folder": ({"dataset": "folder", "data_dir": "/nowhere"}, "no folder /nowhere"),
+    "no folder": ({"dataset": "folder", "data_dir": "/nowhere"}, "no folder or zip file /nowhere"),
     "unwritable": ({"runs_dir": "/proc/runs"}, "cannot write to /proc/runs"),
 }
 

@@ -116,7 +116,7 @@ def generator_step_as_defined(
     discriminator.zero_grad()
     return loss.detach()
 
-# %% ../nbs/05_gan.ipynb #9c5f3f7a
+# %% ../nbs/05_gan.ipynb #bfbf9e16
 Augmentation = Literal["brightness", "saturation", "contrast", "translation", "cutout", "offset"]
 
 
@@ -128,11 +128,11 @@ class GanConfig:
     Pydantic's `ValidationError` (a `ValueError`) tells what is wrong with a value.
     """
 
-    loss: Literal["hinge", "pooled_hinge", "dual_contrastive", "relativistic"] = "hinge"  # one of LOSSES
+    loss: Literal["hinge", "pooled_hinge", "dual_contrastive"] = "hinge"  # one of LOSSES
     lr: PositiveFloat = 2e-4  # Adam's learning rate, both players
     ttur_mult: PositiveFloat = 1.0  # factor on the discriminator's learning rate
     adam_betas: tuple[NonNegativeFloat, NonNegativeFloat] = (0.5, 0.9)
-    penalty: Literal["one_centred", "zero_centred"] = "one_centred"  # of the discriminator's slope, one of PENALTIES
+    penalty: Literal["one_centred"] = "one_centred"  # of the discriminator's slope, one of PENALTIES
     penalty_weight: NonNegativeFloat = 10.0
     penalty_every: PositiveInt = 4  # steps between penalties, the first at step 0
     penalty_parts: PositiveInt = 2  # of a batch, one after the other: the same sum in less memory
@@ -142,7 +142,6 @@ class GanConfig:
     precision: Literal["float32", "bf16"] = "float32"  # of the discriminator's passes without penalty
     augment_probability: NonNegativeFloat = 0.0  # of changing what the discriminator sees
     augment_types: tuple[Augmentation, ...] = ("cutout", "translation")
-    augment_target: NonNegativeFloat = 0.0  # adapt the probability until so large a share of reals is sure; 0: fixed
     ema_decay: NonNegativeFloat = 0.995
     ema_every: PositiveInt = 10  # steps between updates of the average
     ema_start: NonNegativeInt = 20_000  # no update up to this step
@@ -172,7 +171,7 @@ def update_ema(
         else:
             followed_by.load_state_dict(followed.state_dict())
 
-# %% ../nbs/05_gan.ipynb #cb31c789
+# %% ../nbs/05_gan.ipynb #1c2f1838
 class Gan:
     """Painter, discriminator and all that training them needs to remember."""
 
@@ -185,14 +184,13 @@ class Gan:
     ):
         self.config, self.generator, self.discriminator, self.step = config, generator, discriminator, 0
         self.ema = copy.deepcopy(ema or generator).requires_grad_(False)
-        self.augment_probability = config.augment_probability  # as it is now
         self.average_gradients: Callable[[Iterable[nn.Parameter]], None] = lambda parameters: None  # over processes
         adam, lr = {"betas": config.adam_betas, "fused": True}, config.lr
         learned = [p for p in generator.parameters() if p.requires_grad]
         self.generator_optimiser = torch.optim.Adam(learned, lr=lr, **adam)
         self.discriminator_optimiser = torch.optim.Adam(discriminator.parameters(), lr=lr * config.ttur_mult, **adam)
-        if config.loss not in LOSSES or config.penalty not in PENALTIES:
-            raise ValueError(f"loss {config.loss} or penalty {config.penalty} is not here: import fpa_nb.options first")
+        if config.loss not in LOSSES:
+            raise ValueError(f"loss {config.loss} is an option of chapter 05d: import fpa_nb.options first")
 
     @property
     def sampler(self) -> nn.Module:
@@ -230,7 +228,7 @@ def frozen(module: nn.Module) -> Iterator[None]:
     finally:
         module.requires_grad_(True)
 
-# %% ../nbs/05_gan.ipynb #064233e1
+# %% ../nbs/05_gan.ipynb #d8409739
 @patch
 def _paint(self: Gan, latents: Tensor) -> Tensor:
     """The images that the discriminator sees; some generators show more than their final ones."""
@@ -254,7 +252,7 @@ def _autocast(self: Gan, images: Tensor, with_penalty: bool = False) -> Abstract
 @patch
 def _augment(self: Gan, images: Tensor) -> Tensor:
     """What the discriminator is shown of images."""
-    if self.config.augment_probability or self.config.augment_target:
+    if self.config.augment_probability:
         raise ValueError("augmentation is an option of chapter 05d: import fpa_nb.options first")
     return images
 

@@ -103,7 +103,7 @@ AUGMENTATIONS = {  # name: (the change, its random draws)
     "offset": (offset, _rolls),
 }
 
-# %% ../nbs/05d_options.ipynb #a08ea554
+# %% ../nbs/05d_options.ipynb #0d4df250
 def augment(
     images: Tensor,  # (batch, channels, height, width)
     probability: float,  # of changing the batch at all
@@ -122,8 +122,8 @@ def augment(
 
 @patch
 def _augment(self: Gan, images: Tensor) -> Tensor:
-    """What the discriminator is shown of images: changed, with the probability of now."""
-    return augment(images, self.augment_probability, self.config.augment_types)
+    """What the discriminator is shown of images: sometimes changed."""
+    return augment(images, self.config.augment_probability, self.config.augment_types)
 
 # %% ../nbs/05d_options.ipynb #f0a74fce
 @cache

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PAPER_SAMPLES', 'EXAMPLE_STEPS', 'TITLES', 'RECORDED', 'Subject', 'record_name', 'check_record', 'source_images',
-           'find_subject', 'note_evaluation', 'read_records']
+           'find_subject', 'note_evaluation', 'read_records', 'left_out']
 
 # %% ../nbs/11_reports.ipynb #5f432d72
 import io
@@ -126,13 +126,13 @@ def _generator_subject(
 
     return Subject(dataset, model, folder, step, checkpoint, images, generator=generator, measured=measured)
 
-# %% ../nbs/11_reports.ipynb #bf1a9008
+# %% ../nbs/11_reports.ipynb #e794d560
 def _run_subject(path: Path, checkpoint: str, device: torch.device | str) -> Subject:
     try:
         recipe = recipe_from_dict(read_json(path / "record.json").get("recipe"))
     except ValueError as error:
         raise ValueError(f"{path / 'record.json'} is not a run's record that can be read ({error})") from None
-    run, kept = Run(path, recipe), {int(c.name): c for c in checkpoints_in(path / "checkpoints") if c.name.isdecimal()}
+    run, kept = Run(path, recipe), {int(c.name): c for c in checkpoints_in(path / "checkpoints")}
     if not kept:
         raise ValueError(f"{path} has no checkpoint yet")
     last = kept[max(kept)]
@@ -143,7 +143,7 @@ def _run_subject(path: Path, checkpoint: str, device: torch.device | str) -> Sub
     generator = load_generator(chosen).to(device)
     return _generator_subject(recipe.dataset, recipe.model, path, int(chosen.name), chosen.name, generator, None)
 
-# %% ../nbs/11_reports.ipynb #bb2b5dc7
+# %% ../nbs/11_reports.ipynb #d23eb691
 def find_subject(
     what: str | Path,  # a run's folder, an official checkpoint file, official:<name>, or images
     checkpoint: str = "best",  # of a run: best (the last one if nothing was scored), last, or a step
@@ -160,7 +160,7 @@ def find_subject(
     Raises `ValueError` if there is nothing, or its record is about something else.
     """
     if str(what).startswith(PREFIX):
-        return _pretrained_subject(str(what), dataset, model, from_root(runs_dir), device)
+        return _pretrained_subject(str(what), dataset, model, name, from_root(runs_dir), device)
     path = from_root(what)
     if (path / "record.json").exists() and (path / "checkpoints").is_dir():
         return _run_subject(path, str(checkpoint), device)
@@ -178,17 +178,23 @@ def find_subject(
     generator = load_official(path).to(device)
     return _generator_subject(dataset, model, folder, None, path.name, generator, _place(path))
 
-# %% ../nbs/11_reports.ipynb #f01db189
-def _pretrained_subject(what: str, dataset: str | None, model: str | None, runs_dir: Path, device) -> Subject:
-    """One of the authors' trained models, by its name; its dataset is known from where it lies, if that names one."""
-    name, found = what.removeprefix(PREFIX), find_pretrained(what)
-    dataset, model = dataset or found.dataset, model or "official"
+# %% ../nbs/11_reports.ipynb #a17720b5
+def _pretrained_subject(
+    what: str,
+    dataset: str | None,  # None: told by where the model lies
+    model: str | None,  # its name in tables; None: official
+    name: str | None,  # of the record; None: the model's
+    runs_dir: Path,
+    device: torch.device | str,
+) -> Subject:
+    found = find_pretrained(what)
+    dataset, model, name = dataset or found.dataset, model or "official", name or found.name
     if dataset is None:
         raise ValueError(f"{what} does not say what it was trained on: give dataset ({', '.join(DATASETS)})")
     known_dataset(dataset)
     folder = runs_dir / dataset / check_name(model, "model") / check_name(name)
     check_record(folder, what)
-    return _generator_subject(dataset, model, folder, None, name, load_pretrained(found).to(device), what)
+    return _generator_subject(dataset, model, folder, None, found.name, load_pretrained(found).to(device), what)
 
 # %% ../nbs/11_reports.ipynb #9a82f479
 def note_evaluation(
@@ -306,7 +312,7 @@ def _row_of(entry: _Entry, recipe: Recipe | None) -> dict:
     about = {"metric": entry.name, "low": low, "high": high, "images_per_second": speed}
     return {name: getattr(entry, name) for name in kept} | about | {"remarks": _remarks(entry, recipe)}
 
-# %% ../nbs/11_reports.ipynb #de7f2504
+# %% ../nbs/11_reports.ipynb #9a79e92e
 RECORDED = [
     *("dataset", "model", "run", "metric", "value", "low", "high", "kernel", "samples", "real", "image_format", "step"),
     *("seed", "painting_steps", "image_size", "seconds_per_step", "device", "images_per_second", "checkpoint"),
@@ -321,6 +327,11 @@ def read_records(runs_dir: str | Path = "reports/runs") -> pd.DataFrame:
         try:
             rows += _rows_of(path)
         except (OSError, ValueError) as error:
-            told = " ".join(str(error).removeprefix(f"{path} ").split())
-            warnings.warn(f"left out: {path} ({told[:300]})")
+            left_out(path, error)
     return pd.DataFrame(rows, columns=RECORDED)
+
+
+def left_out(path: Path, error: Exception) -> None:
+    """Warn that something cannot be read, in one line; the rest goes on without it."""
+    told = " ".join(str(error).removeprefix(f"{path} ").split())
+    warnings.warn(f"left out: {path} ({told[:300]})", stacklevel=3)

@@ -6,8 +6,7 @@
 __all__ = ['TRACKERS', 'choose_device', 'Run', 'open_run', 'environment', 'check_trackers', 'tracking', 'show_metrics',
            'show_samples']
 
-# %% ../nbs/05c_run.ipynb #d1185742
-import csv
+# %% ../nbs/05c_run.ipynb #f71f88c1
 import json
 import os
 import platform
@@ -30,7 +29,7 @@ from filelock import FileLock, Timeout
 from matplotlib.figure import Figure
 
 from .checkpoint import checkpoints_in
-from .files import check_name, find_root, from_root, read_json, read_text, write_text
+from .files import check_name, find_root, from_root, read_json, read_rows, write_text
 from .painter import evenly_spaced
 from .recipe import Recipe, differences, recipe_from_dict
 
@@ -106,23 +105,20 @@ def lock(self: Run) -> Iterator[None]:
             shutil.rmtree(left) if left.is_dir() else left.unlink()
         yield
 
-# %% ../nbs/05c_run.ipynb #1df29701
+# %% ../nbs/05c_run.ipynb #08fa11f5
 @patch(as_prop=True)
 def metrics(self: Run) -> list[dict]:
     """The rows of metrics.csv; numbers as floats, empty cells left out. Raises `ValueError`, naming the file."""
     path = self.folder / "metrics.csv"
     if not path.exists():
         return []
-    lines = read_text(path).splitlines()
-    separator = max(",;\t", key=(lines or [""])[0].count)
-    point = "," if separator != "," else "."
     try:
-        rows = list(csv.DictReader(lines, delimiter=separator, strict=True))
-        found = [{name: float(text.replace(point, ".")) for name, text in row.items() if text} for row in rows]
-        if any("step" not in row for row in found):
-            raise ValueError("a row without a step")
-    except (csv.Error, ValueError, AttributeError, TypeError) as error:
+        _, rows = read_rows(path)
+        found = [{name: float(text) for name, text in row.items() if text} for row in rows]
+    except ValueError as error:
         raise ValueError(f"{path} is damaged ({error}): move it away to go on without it") from None
+    if any("step" not in row for row in found):
+        raise ValueError(f"{path} is damaged (a row without a step): move it away to go on without it")
     return found
 
 

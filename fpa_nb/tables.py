@@ -6,7 +6,7 @@
 __all__ = ['PUBLISHED', 'MODEL_TITLES', 'MODEL_CHANGES', 'NOTE', 'STYLE', 'read_published', 'build_tables', 'settings_table',
            'plot_setting', 'paired_difference', 'learning_curves', 'write_reports']
 
-# %% ../nbs/11a_tables.ipynb #25801104
+# %% ../nbs/11a_tables.ipynb #30bc41ea
 import base64
 import html
 import io
@@ -23,32 +23,29 @@ from matplotlib.figure import Figure
 
 from .datasets import DATASETS
 from .explorer import export_html
-from .files import from_root, read_text, write_text
+from .files import from_root, read_rows, write_text
 from .gallery import load_painter, sample_latents
 from .painter import Painting
 from .recipe import MODELS
-from .reports import TITLES, read_records
+from .reports import TITLES, left_out, read_records
 from .run import Run
 
-# %% ../nbs/11a_tables.ipynb #c9b02716
+# %% ../nbs/11a_tables.ipynb #bc14e613
 PUBLISHED = ["table", "model", "dataset", "metric", "value", "source"]  # columns of published.csv
 
 
 def _read_cells(path: Path) -> pd.DataFrame:
     """The text cells of published.csv. Raises `ValueError` for a file with other columns."""
-    text = read_text(path)
-    separator = ";" if ";" in text.partition("\n")[0] else ","
-    try:
-        table = pd.read_csv(io.StringIO(text), sep=separator, dtype=str, keep_default_na=False, index_col=False)
-    except (ValueError, pd.errors.ParserError) as error:
-        raise ValueError(f"{path} is not a table that can be read ({' '.join(str(error).split())})") from None
-    if list(table.columns) != PUBLISHED:
-        raise ValueError(f"{path} has columns {', '.join(table.columns)}; it needs {','.join(PUBLISHED)}")
-    return table.fillna("")
+    columns, rows = read_rows(path)
+    if not columns:
+        raise ValueError(f"{path} is not a table, but empty")
+    if columns != PUBLISHED:
+        raise ValueError(f"{path} has columns {', '.join(columns)}; it needs {','.join(PUBLISHED)}")
+    return pd.DataFrame(rows, columns=PUBLISHED)
 
-# %% ../nbs/11a_tables.ipynb #e16027e8
-def _distance(text: str, decimal_comma: bool) -> float:
-    value = float(text.replace(",", ".") if decimal_comma else text)
+# %% ../nbs/11a_tables.ipynb #07c68c2a
+def _distance(text: str) -> float:
+    value = float(text)
     if not (math.isfinite(value) and value >= 0):
         raise ValueError(f"{text!r} is no finite number from 0")
     return value
@@ -66,9 +63,8 @@ def read_published(
         for name in table[column]:
             if name not in known:
                 raise ValueError(f"{path}: unknown {column} {name!r}; known: {', '.join(known)}")
-    decimal_comma = ";" in read_text(path).partition("\n")[0]
     try:
-        return table.assign(value=[_distance(text, decimal_comma) for text in table["value"]]).astype({"value": float})
+        return table.assign(value=[_distance(text) for text in table["value"]]).astype({"value": float})
     except ValueError as error:
         raise ValueError(f"{path}: a value is no distance ({error})") from None
 
@@ -241,7 +237,7 @@ def paired_difference(
     low, high = np.percentile(drawn, [2.5, 97.5])
     return float(differences.mean()), float(low), float(high)
 
-# %% ../nbs/11a_tables.ipynb #5ab59214
+# %% ../nbs/11a_tables.ipynb #5335b175
 def _picture(figure: Figure | Path, title: str) -> str:
     """A figure or PNG file as HTML that holds the picture itself."""
     if isinstance(figure, Path):
@@ -254,11 +250,7 @@ def _picture(figure: Figure | Path, title: str) -> str:
     image = f'<img alt="{title}" src="data:image/png;base64,{data}">'
     return f"<figure>{image}<figcaption>{title}</figcaption></figure>"
 
-
-def _left_out(path: Path, error: Exception) -> None:
-    warnings.warn(f"left out: {path} ({' '.join(str(error).split())[:300]})")
-
-# %% ../nbs/11a_tables.ipynb #9a5d6eb3
+# %% ../nbs/11a_tables.ipynb #f186cfea
 def _curves(runs_dir: str | Path) -> dict[tuple[str, str], list]:
     """For each dataset and kind of score the label and points of each run."""
     curves: dict[tuple[str, str], list] = {}
@@ -268,7 +260,7 @@ def _curves(runs_dir: str | Path) -> dict[tuple[str, str], list]:
             rows = Run(path.parent, None).metrics
             points = {m: [(row["step"], row[m]) for row in rows if m in row] for m in TITLES}
         except (OSError, ValueError, KeyError, TypeError) as error:
-            _left_out(path, error)
+            left_out(path, error)
             continue
         for metric in filter(points.get, TITLES):
             label = f"{MODEL_TITLES.get(model, model)}, {name}"
@@ -289,7 +281,7 @@ def learning_curves(runs_dir: str | Path) -> dict[str, Figure]:
         figures[f"{TITLES[metric]} on {dataset} while training"] = fig
     return figures
 
-# %% ../nbs/11a_tables.ipynb #26bd8368
+# %% ../nbs/11a_tables.ipynb #98820454
 def _paintings(runs_dir: str | Path, each: int = 2) -> dict[str, Painting]:
     """A few paintings of every run with steps to show, by caption."""
     found = {}
@@ -297,7 +289,7 @@ def _paintings(runs_dir: str | Path, each: int = 2) -> dict[str, Painting]:
         try:
             painter = load_painter(folder) if Run(folder, None).checkpoints else None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            _left_out(folder, error)
+            left_out(folder, error)
             continue
         if hasattr(painter, "paint"):
             latents, caption = sample_latents(painter, each), "/".join(folder.parts[-3:])

@@ -6,13 +6,12 @@
 __all__ = ['LIMIT', 'RUNTIME', 'PAINTERS', 'Part', 'parts_of', 'difference', 'with_half_weights', 'export_onnx', 'page_settings',
            'runtime_folder', 'build_page']
 
-# %% ../nbs/09b_browser.ipynb #bbe0d375
+# %% ../nbs/09b_browser.ipynb #ca8284c0
 import json
 import logging
 import shutil
 import subprocess
 import sys
-import tempfile
 import warnings
 from dataclasses import dataclass
 from pathlib import Path

@@ -7,7 +7,7 @@ __all__ = ['SUMS', 'load_optimiser', 'checkpoints_in', 'save_checkpoint', 'remov
            'check_checkpoint', 'load_checkpoint', 'load_generator', 'Start', 'start_from_checkpoint', 'build_gan',
            'newest_checkpoint']
 
-# %% ../nbs/05b_checkpoint.ipynb #5a9303d7
+# %% ../nbs/05b_checkpoint.ipynb #8bc2b1f6
 import copy
 import json
 import os
@@ -22,7 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from .files import sha256, write_text
+from .files import one_line, sha256, write_text
 from .gan import Gan
 from .lightgan import Discriminator
 from .painter import Painter
@@ -120,7 +120,7 @@ def _read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
 def _part(training: dict[str, torch.Tensor], name: str) -> dict[str, torch.Tensor]:
     return {key.split("/", 1)[1]: tensor for key, tensor in training.items() if key.startswith(name + "/")}
 
-# %% ../nbs/05b_checkpoint.ipynb #d8a30a98
+# %% ../nbs/05b_checkpoint.ipynb #5420484b
 def load_checkpoint(path: Path, gan: Gan) -> None:
     """
     Bring `gan` to the state of a checkpoint.
@@ -136,7 +136,7 @@ def load_checkpoint(path: Path, gan: Gan) -> None:
         gan.discriminator.load_state_dict(_part(training, "discriminator"))
     except RuntimeError as error:
         raise ValueError(
-            f"checkpoint {path} was made with other settings: {' '.join(str(error).split())[:400]}"
+            f"checkpoint {path} was made with other settings: {one_line(error, 400)}"
         ) from None
     load_optimiser(gan.generator_optimiser, _part(training, "generator_optimiser"))
     load_optimiser(gan.discriminator_optimiser, _part(training, "discriminator_optimiser"))
@@ -185,7 +185,7 @@ def start_from_checkpoint(
         painter, averaged, _part(training, "discriminator"), _part(training, "discriminator_optimiser"), str(path)
     )
 
-# %% ../nbs/05b_checkpoint.ipynb #3ca965b6
+# %% ../nbs/05b_checkpoint.ipynb #aa02ccd8
 def build_gan(recipe: Recipe, device: torch.device = torch.device("cpu"), start: Start | None = None) -> Gan:
     """
     A new game: players drawn from the recipe's seed, a refined painter around the trained one.
@@ -209,8 +209,7 @@ def build_gan(recipe: Recipe, device: torch.device = torch.device("cpu"), start:
         try:
             discriminator.load_state_dict(start.discriminator)
         except RuntimeError as error:
-            reason = " ".join(str(error).split())[:300]
-            what = f"the discriminator of {start.source} has other settings ({reason})"
+            what = f"the discriminator of {start.source} has other settings ({one_line(error, 300)})"
             raise ValueError(f"{what}: set them, or fresh_discriminator=True") from None
     gan = Gan(generator.to(device), discriminator.to(device), recipe.gan, ema.to(device))
     if start.discriminator_optimiser and not recipe.fresh_discriminator:

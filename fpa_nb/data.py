@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['CHUNK', 'ImageData', 'prepare', 'read_prepared', 'Batches']
 
-# %% ../nbs/04_data.ipynb #8f0715b3
+# %% ../nbs/04_data.ipynb #230322dc
 import hashlib
 import json
 import os
@@ -27,7 +27,7 @@ from torchvision.transforms import functional as TF
 from tqdm.auto import tqdm
 
 from .datasets import Dataset, find_source, known_dataset
-from .files import from_root, read_json, write_text
+from .files import from_root, one_line, read_json, write_text
 from .images import Source, UnreadableImage, load_image, name_some, prepare_image, sign
 
 # %% ../nbs/04_data.ipynb #0c34bf8d
@@ -109,7 +109,7 @@ def _warn_of_missing(dataset: Dataset, source: Source, data: ImageData) -> None:
         what = f"{len(data.skipped)} of {len(source.names)} images in {source.place} that cannot be read"
         warnings.warn(f"skipped {what}: {name_some(data.skipped)}", stacklevel=3)
 
-# %% ../nbs/04_data.ipynb #0174067a
+# %% ../nbs/04_data.ipynb #7e35463b
 def read_prepared(folder: Path) -> ImageData | None:
     """Prepared images from their folder; None if there are none. A damaged folder is removed, with a warning."""
     if not folder.exists():
@@ -123,8 +123,8 @@ def read_prepared(folder: Path) -> ImageData | None:
         facts = str(manifest["dataset"]), shape, str(manifest["place"]), str(manifest["fingerprint"])
         return ImageData(*facts, skipped, path=path, names=names)
     except (ValueError, TypeError, KeyError, IndexError, OverflowError, OSError) as error:
-        reason = " ".join(str(error).split())
-        warnings.warn(f"prepared images in {folder} are damaged ({reason}): they are prepared again", stacklevel=3)
+        what = f"prepared images in {folder} are damaged ({one_line(error)})"
+        warnings.warn(f"{what}: they are prepared again", stacklevel=3)
         shutil.rmtree(folder) if folder.is_dir() else folder.unlink()
         return None
 
@@ -143,7 +143,7 @@ def _fingerprint(shape: tuple, parts: Iterable) -> str:
         digest.update(part)
     return digest.hexdigest()[:16]
 
-# %% ../nbs/04_data.ipynb #81d0946c
+# %% ../nbs/04_data.ipynb #0ae93968
 CHUNK = 1024  # images between two notes of how far a preparation has come
 
 
@@ -162,6 +162,7 @@ class _Preparation:
         with FileLock(self.folder.with_name(f".{self.folder.name}.lock")):  # the file stays, as it must
             if self.folder.exists():
                 return
+            self.source.check()
             self.partial.mkdir(exist_ok=True)
             self.done = self._progress()
             self._check_room()

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['RESERVE', 'DAMAGE', 'DownloadError', 'fetch', 'UnsafeArchive', 'check_archive', 'extract']
 
-# %% ../nbs/03b_fetch.ipynb #fb0a6d00
+# %% ../nbs/03b_fetch.ipynb #d92d7716
 import json
 import os
 import shutil
@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 import requests
 from tqdm.auto import tqdm
 
-from .files import read_json, sha256, write_text
+from .files import one_line, read_json, sha256, write_text
 
 # %% ../nbs/03b_fetch.ipynb #9922419b
 class DownloadError(RuntimeError):
@@ -93,7 +93,7 @@ def _forget(part: Path) -> None:
     part.unlink(missing_ok=True)
     _note(part).unlink(missing_ok=True)
 
-# %% ../nbs/03b_fetch.ipynb #574f92e7
+# %% ../nbs/03b_fetch.ipynb #c324c77c
 def _fetch_rest(url: str, part: Path) -> None:
     """Ask for what is missing, and append it. Raises `_Retry`, or `DownloadError` if trying again is no use."""
     offset = part.stat().st_size if part.exists() else 0
@@ -115,13 +115,15 @@ def _fetch_rest(url: str, part: Path) -> None:
             offset = 0  # all of it is coming
         length = answer.headers.get("Content-Length")
         total = offset + int(length) if length else None
-        _check_room(url, part, (total or 0) - offset)
+        room = _missing_room(part.parent, (total or offset) - offset)
+        if room:
+            raise DownloadError(f"{url} needs {room}: make room and try again")
         _note_version(part, answer)
         _append(answer, part, offset, total)
     if total is not None and part.stat().st_size != total:
         raise _Retry(f"{part.stat().st_size} of {total} bytes came")
 
-# %% ../nbs/03b_fetch.ipynb #550fd9c0
+# %% ../nbs/03b_fetch.ipynb #698e2631
 def _same_version(part: Path) -> dict[str, str]:
     """The header that asks for the rest only of the version that the part came from, if that is known."""
     try:
@@ -137,11 +139,11 @@ def _note_version(part: Path, answer: requests.Response) -> None:
     write_text(_note(part), json.dumps({"version": version}))
 
 
-def _check_room(url: str, part: Path, size: int) -> None:
-    free = shutil.disk_usage(part.parent).free
-    if size + RESERVE > free and size > 0:
-        there = f"{part.parent} has {free / 1e9:.2f} GB free: make room and try again"
-        raise DownloadError(f"{url} needs {size / 1e9:.2f} GB, and {there}")
+def _missing_room(folder: Path, needed: int) -> str | None:
+    """How much room so many bytes need in a folder, and how much is free, if that is not enough."""
+    free = shutil.disk_usage(folder).free
+    if needed and needed + RESERVE > free:
+        return f"{needed / 1e9:.2f} GB, and {folder} has {free / 1e9:.2f} GB free"
 
 
 def _append(answer: requests.Response, part: Path, offset: int, total: int | None) -> None:
@@ -178,7 +180,7 @@ def _check_size(archive: str | Path, size: int, most_bytes: int) -> None:
         sizes = f"{size / 1e9:.2f} GB, more than the {most_bytes / 1e9:.2f} GB expected of it"
         raise UnsafeArchive(f"{archive}: unpacks to {sizes}")
 
-# %% ../nbs/03b_fetch.ipynb #97e0660f
+# %% ../nbs/03b_fetch.ipynb #09c0272a
 DAMAGE = zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, LZMAError, RuntimeError, OSError, UnicodeError
 
 
@@ -190,7 +192,7 @@ def extract(
     """
     Unpack an archive into a new folder that appears when it is whole.
 
-    Raises `UnsafeArchive`, or `ValueError`, naming the file, for a damaged or encrypted one, or a full disk.
+    Raises `UnsafeArchive`, or `ValueError`, naming the file, for a damaged or encrypted one, or too little room.
     """
     archive, folder = Path(archive), Path(folder)
     unpack = _unpack_tar if tarfile.is_tarfile(archive) else _unpack_zip  # a tar that ends in a zip looks like one
@@ -200,15 +202,17 @@ def extract(
             same = Path(temporary, "all", folder.name)
             os.replace(same if same.is_dir() else Path(temporary, "all"), folder)
     except DAMAGE as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ValueError(f"{archive} is damaged, or encrypted ({reason}): remove it and get it again") from None
+        if isinstance(error, OSError) and error.errno:  # of the disk
+            raise
+        how = "remove it and get it again"
+        raise ValueError(f"{archive} is damaged, or encrypted ({one_line(error)}): {how}") from None
     return folder
 
-# %% ../nbs/03b_fetch.ipynb #1a47f6c4
+# %% ../nbs/03b_fetch.ipynb #3edb6c30
 def _unpack_zip(archive: Path, folder: Path, most_bytes: int) -> None:
     with zipfile.ZipFile(archive) as opened:
         check_archive(opened, most_bytes)
-        _check_disk(archive, sum(entry.file_size for entry in opened.infolist()), folder.parent)
+        _check_room(archive, sum(entry.file_size for entry in opened.infolist()), folder.parent)
         folder.mkdir()
         for entry in tqdm(opened.infolist(), desc=f"unpacking {archive.name}"):
             opened.extract(entry, folder)
@@ -218,15 +222,14 @@ def _unpack_tar(archive: Path, folder: Path, most_bytes: int) -> None:
     with tarfile.open(archive) as opened:
         size = sum(entry.size for entry in opened)
         _check_size(archive, size, most_bytes)
-        _check_disk(archive, size, folder.parent)
+        _check_room(archive, size, folder.parent)
         try:
             opened.extractall(folder, filter="data")
         except tarfile.FilterError as error:
             raise UnsafeArchive(f"{archive}: {error}") from None
 
 
-def _check_disk(archive: Path, needed: int, folder: Path) -> None:
-    free = shutil.disk_usage(folder).free
-    if needed + RESERVE > free:
-        there = f"{folder.parent} has {free / 1e9:.2f} GB free"
-        raise ValueError(f"{archive} needs {needed / 1e9:.2f} GB to unpack, and {there}")
+def _check_room(archive: Path, needed: int, folder: Path) -> None:
+    room = _missing_room(folder, needed)
+    if room:
+        raise ValueError(f"{archive} needs {room} to unpack it")

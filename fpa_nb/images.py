@@ -7,7 +7,7 @@ __all__ = ['MOST_PIXELS', 'PIXELS_A_BYTE', 'LONGEST_SHAPE', 'EXTENSIONS', 'Unrea
            'prepare_image', 'Source', 'load_image', 'sign', 'folder_source', 'zip_source', 'lmdb_source',
            'image_source', 'name_some']
 
-# %% ../nbs/03c_images.ipynb #cb68fc7e
+# %% ../nbs/03c_images.ipynb #0e0853ac
 import hashlib
 import io
 import json
@@ -17,12 +17,15 @@ import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import lmdb
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 from torchvision.transforms import functional as TF
+
+from .files import one_line
 
 # %% ../nbs/03c_images.ipynb #926bb321
 class UnreadableImage(ValueError):
@@ -47,7 +50,7 @@ def to_eight_bits(
         raise UnreadableImage(f"its numbers go from {least:g} to {most:g}, which is no known range")
     return Image.fromarray(np.round(values.astype(np.float64) * (255 / limit)).astype(np.uint8))
 
-# %% ../nbs/03c_images.ipynb #5d2daa79
+# %% ../nbs/03c_images.ipynb #ae295750
 MOST_PIXELS = 2**24  # of an image that is decoded without asking whether its bytes suffice
 PIXELS_A_BYTE = 1000  # most that compression can plausibly make of one byte
 LONGEST_SHAPE = 50  # most that the longer side may be of the shorter one
@@ -71,7 +74,7 @@ def decode_image(
     except UnidentifiedImageError:
         raise UnreadableImage("not an image in a known format") from None
     except Exception as error:  # decoders raise almost every kind
-        raise UnreadableImage(f"{type(error).__name__}: {' '.join(str(error).split())[:200]}") from None
+        raise UnreadableImage(f"{type(error).__name__}: {one_line(error)}") from None
 
 # %% ../nbs/03c_images.ipynb #5490b254
 def prepare_image(
@@ -85,7 +88,7 @@ def prepare_image(
     image = TF.center_crop(TF.resize(image, size), size)
     return np.atleast_3d(np.array(image)).transpose(2, 0, 1)
 
-# %% ../nbs/03c_images.ipynb #4e1d2a46
+# %% ../nbs/03c_images.ipynb #64f3a478
 @dataclass(frozen=True)
 class Source:
     """Encoded images on disk."""
@@ -94,6 +97,7 @@ class Source:
     read: Callable[[str], bytes]
     signature: str  # changes when the files change
     place: str  # where they are, for messages and records
+    check: Callable[[], None] = lambda: None  # raises `ValueError` if reading them could end the process
 
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp")  # in any case; officially four, in lower case
@@ -104,17 +108,18 @@ def load_image(source: Source, name: str) -> Image.Image:
     try:
         data = source.read(name)
     except Exception as error:  # of a disk, an archive (encrypted, an unknown compression), a database
-        raise UnreadableImage(f"{type(error).__name__}: {' '.join(str(error).split())[:200]}") from None
+        raise UnreadableImage(f"{type(error).__name__}: {one_line(error)}") from None
     return decode_image(data)
 
-
+# %% ../nbs/03c_images.ipynb #07143302
 def sign(*facts) -> str:
     """A short hash of some plain values."""
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
 def _stamp(path: Path) -> list[int]:
-    return [path.stat().st_size, path.stat().st_mtime_ns]
+    found = path.stat()
+    return [found.st_size, found.st_mtime_ns]
 
 
 def _is_image(name: str) -> bool:
@@ -143,7 +148,7 @@ def _files(folder: Path, deep: bool) -> Iterator[str]:
             yield from (path.relative_to(folder).as_posix() for path in paths if path.is_file())
         seen.add(real)
 
-# %% ../nbs/03c_images.ipynb #29f4e6e8
+# %% ../nbs/03c_images.ipynb #266b030f
 def zip_source(archive: Path, inside: str = "") -> Source | None:
     """
     The images in a folder of a zip file; None if the file is not there, or has no such images.
@@ -156,22 +161,18 @@ def zip_source(archive: Path, inside: str = "") -> Source | None:
         opened = zipfile.ZipFile(archive)
         names = sorted(name for name in opened.namelist() if name.startswith(inside) and _is_image(name))
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError, MemoryError) as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(f"{archive} is not a zip file, or damaged ({reason}): remove it and get it again") from None
+        how = "remove it and get it again"
+        raise ValueError(f"{archive} is not a zip file, or damaged ({one_line(error)}): {how}") from None
     return Source(names, opened.read, sign(inside, _stamp(archive)), f"{archive}:{inside}") if names else None
 
-# %% ../nbs/03c_images.ipynb #b4eaf60f
+# %% ../nbs/03c_images.ipynb #9fc7991d
 def lmdb_source(folder: Path) -> Source | None:
     """The images in an LMDB database; None if there is none. Raises `ValueError`, naming it, if it is damaged."""
     path = folder / "data.mdb"
     if not path.is_file():
         return None
-    command = [sys.executable, "-c", _READ_THROUGH, folder]
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace")
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or [f"its reader ended with {done.returncode}"])[-1]
-        raise ValueError(f"{path} is damaged ({reason[:200]}): remove it and get it again")
-    database = _open_database(folder)
+    _walk_through(path, values=False)
+    database = lmdb.open(str(folder), readonly=True, lock=False, readahead=False, create=False)
     with database.begin() as view:
         names = [key.decode("latin-1") for key in view.cursor().iternext(values=False)]
 
@@ -179,18 +180,28 @@ def lmdb_source(folder: Path) -> Source | None:
         with database.begin() as view:
             return view.get(name.encode("latin-1"))
 
-    return Source(names, read, sign(_stamp(path)), str(folder)) if names else None
+    check = partial(_walk_through, path, values=True)
+    return Source(names, read, sign(_stamp(path)), str(folder), check) if names else None
 
 
-def _open_database(folder: Path) -> lmdb.Environment:
-    return lmdb.open(str(folder), readonly=True, lock=False, readahead=False, create=False)
+def _walk_through(path: Path, values: bool) -> None:
+    """Go through a database in a process of its own. Raises `ValueError` if that ends badly."""
+    command = [sys.executable, "-c", _WALK, path.parent, *(["values"] if values else [])]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or [f"its reader ended with {done.returncode}"])[-1]
+        raise ValueError(f"{path} is damaged ({reason[:200]}): remove it and get it again")
 
 
-_READ_THROUGH = """
-import sys, lmdb
+_WALK = """
+import os, sys, lmdb
 database = lmdb.open(sys.argv[1], readonly=True, lock=False, readahead=False, create=False)
+pages = os.path.getsize(os.path.join(sys.argv[1], "data.mdb")) // database.stat()["psize"]
+assert database.info()["last_pgno"] < pages, "some of its pages are missing"
 with database.begin() as view:
-    for key, value in view.cursor():
+    for key in view.cursor().iternext(values=False):
+        len(key)
+    for key, value in view.cursor() if "values" in sys.argv else ():
         sum(value[::4096])
 """
 

@@ -7,8 +7,7 @@ __all__ = ['IMAGE_SIZES', 'DiscriminatorConfig', 'Attention', 'ResidualAttention
            'DiscriminatorOutput', 'Discriminator', 'MainHead', 'SmallHead', 'LightGeneratorConfig', 'Noise',
            'UpsampleBlock', 'Excitation', 'LightGenerator']
 
-# %% ../nbs/03_lightgan.ipynb #8a533b4a
-from dataclasses import field
+# %% ../nbs/03_lightgan.ipynb #f7eac55d
 from typing import Literal, NamedTuple
 
 import torch

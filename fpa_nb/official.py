@@ -6,7 +6,7 @@
 __all__ = ['read_arguments', 'plain_value', 'discriminator_from_official', 'generator_from_official', 'OfficialCheckpoint',
            'read_official', 'load_official', 'gan_from_official', 'load_start', 'save_official', 'official_steps']
 
-# %% ../nbs/08_official.ipynb #067a27ad
+# %% ../nbs/08_official.ipynb #abab0800
 import ast
 import json
 import re
@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from .checkpoint import Start, load_optimiser, start_from_checkpoint
-from .files import atomic_write, from_root, read_json, read_text, write_text
+from .files import atomic_write, from_root, one_line, read_json, read_text, write_text
 from .gan import Gan, GanConfig
 from .lightgan import Discriminator, LightGenerator
 from .official_names import blur_constants, official_name, official_order, official_state, whole_official_state
@@ -32,14 +32,14 @@ from fpa_nb.official_settings import (
 from .painter import Painter
 from .refiner import RefinedPainter
 
-# %% ../nbs/08_official.ipynb #75ddcc6d
+# %% ../nbs/08_official.ipynb #94fd5bee
 @contextmanager
 def _naming(path: Path) -> Iterator[None]:
     """Let every `ValueError` of the body say, in one line, which file it is about."""
     try:
         yield
     except ValueError as error:
-        raise ValueError(f"{path}: {' '.join(str(error).split())[:600]}") from None
+        raise ValueError(f"{path}: {one_line(error, 600)}") from None
 
 
 def _load_data(path: Path) -> object:

@@ -190,7 +190,7 @@ def _names(root: Path, checkpoints: list[Path]) -> dict[Path, str]:
         names[path] = next(name for name in numbered if name not in names.values())
     return names
 
-# %% ../nbs/08d_pretrained.ipynb #70ec18d1
+# %% ../nbs/08d_pretrained.ipynb #27d0303f
 def load_pretrained(
     model: OfficialModel,
     arguments: dict | None = None,  # official arguments; None: those that lie beside it
@@ -205,7 +205,7 @@ def load_pretrained(
     fitting, refused = [], []
     for source, options in model.candidates:
         try:
-            says = len(MODEL_OPTIONS & options.keys())
+            says = sum(options[name] is not False for name in MODEL_OPTIONS & options.keys())
             fitting.append((says, source, load_official(model.path, arguments=options)))
         except ValueError as error:
             refused.append(f"{source.name}: {error}")

@@ -6,12 +6,9 @@
 __all__ = ['PAPER_SAMPLES', 'EXAMPLE_STEPS', 'TITLES', 'RECORDED', 'Subject', 'record_name', 'check_record', 'source_images',
            'find_subject', 'note_evaluation', 'read_records', 'left_out']
 
-# %% ../nbs/11_reports.ipynb #5f432d72
-import io
+# %% ../nbs/11_reports.ipynb #5d47c289
 import json
 import re
-import tempfile
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -20,14 +17,13 @@ from typing import Literal
 
 import pandas as pd
 import torch
-from PIL import Image
 from pydantic import BaseModel, FiniteFloat, NonNegativeInt, PositiveInt, ValidationError
 from torch import Tensor, nn
 
 from .checkpoint import checkpoints_in, load_generator
 from .datasets import DATASETS, known_dataset
 from .fid import Evaluation, painted_images
-from .files import check_name, find_root, from_root, read_json, write_text
+from .files import check_name, find_root, from_root, one_line, read_json, write_text
 from .images import Source, UnreadableImage, image_source, load_image, prepare_image
 from .official import load_official
 from .pretrained import PREFIX, find_pretrained, load_pretrained
@@ -312,7 +308,7 @@ def _row_of(entry: _Entry, recipe: Recipe | None) -> dict:
     about = {"metric": entry.name, "low": low, "high": high, "images_per_second": speed}
     return {name: getattr(entry, name) for name in kept} | about | {"remarks": _remarks(entry, recipe)}
 
-# %% ../nbs/11_reports.ipynb #9a79e92e
+# %% ../nbs/11_reports.ipynb #4fa0de43
 RECORDED = [
     *("dataset", "model", "run", "metric", "value", "low", "high", "kernel", "samples", "real", "image_format", "step"),
     *("seed", "painting_steps", "image_size", "seconds_per_step", "device", "images_per_second", "checkpoint"),
@@ -333,5 +329,5 @@ def read_records(runs_dir: str | Path = "reports/runs") -> pd.DataFrame:
 
 def left_out(path: Path, error: Exception) -> None:
     """Warn that something cannot be read, in one line; the rest goes on without it."""
-    told = " ".join(str(error).removeprefix(f"{path} ").split())
-    warnings.warn(f"left out: {path} ({told[:300]})", stacklevel=3)
+    told = one_line(error, 300).removeprefix(f"{path} ")
+    warnings.warn(f"left out: {path} ({told})", stacklevel=3)

@@ -6,14 +6,13 @@
 __all__ = ['PUBLISHED', 'MODEL_TITLES', 'MODEL_CHANGES', 'NOTE', 'STYLE', 'read_published', 'build_tables', 'settings_table',
            'plot_setting', 'paired_difference', 'learning_curves', 'write_reports']
 
-# %% ../nbs/11a_tables.ipynb #30bc41ea
+# %% ../nbs/11a_tables.ipynb #b5ec8d95
 import base64
 import html
 import io
 import json
 import math
 import tempfile
-import warnings
 from pathlib import Path
 
 import matplotlib.pyplot as plt

@@ -61,6 +61,14 @@ def test_copy_paste_apply_undo(lab):
             and shown.seen["rest_before"] == shown.seen["rest_after"]
         )
 
+        button("Apply").click()  # what the notebook has set up
+        widget.get_by_text("edit 1: rank 1, from 16 pictures").wait_for()
+        page.wait_for_timeout(500)
+        screenshot(widget, "rewriting.png")
+        button("Undo").click()
+        widget.get_by_text("taken back; 0 left").wait_for()
+        shown.changed()
+
         rows = slider("rows")  # copy: one row more; the piece that is pasted grows with it
         drag(page, rows.locator(".noUi-handle-upper"), rows.locator(".noUi-base"), 9 / 15)
         shown.changed("copy", "paste")
@@ -80,8 +88,6 @@ def test_copy_paste_apply_undo(lab):
         widget.get_by_text("edit 1: rank 1, from 11 pictures").wait_for()
         edited = shown.look()
         assert edited["alike_before"] != edited["alike_after"] and edited["rest_before"] != edited["rest_after"]
-        page.wait_for_timeout(500)
-        screenshot(widget, "rewriting.png")
 
         button("Apply").click()  # the same rule once more, on top
         widget.get_by_text("edit 2: rank 1").wait_for()

@@ -66,4 +66,5 @@ def pytest_configure(config):
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        item.add_marker(pytest.mark.timeout(600))  # the slowest takes a tenth of that
+        if not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(600))  # the slowest takes a tenth of that

@@ -1,14 +1,14 @@
 """Records, published values and statistics, damaged in every way: only documented errors, and the rest goes on."""
 
 import json
-import os
 import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings, strategies as st
+from damage import anything, damaged, long_limit, tries
+from hypothesis import given, strategies as st
 
 from fpa_nb.data import ImageData
 from fpa_nb.fid import Moments, Scorer
@@ -16,10 +16,7 @@ from fpa_nb.recipe import make_recipe
 from fpa_nb.reports import read_records
 from fpa_nb.tables import PUBLISHED, build_tables, read_published
 
-LONG = os.environ.get("FPA_LONG") or os.environ.get("HYPOTHESIS_PROFILE") == "long"
-tries = settings(
-    max_examples=2500 if LONG else 40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+pytestmark = long_limit
 NOTHING = pd.DataFrame(columns=PUBLISHED).astype({"value": float})
 ENTRY = {"name": "fid", "value": 3.0, "interval": [2.9, 3.1], "kernel": 0.1, "kernel_interval": [0.0, 0.2]}
 ENTRY |= {"samples": 100, "real": 50, "image_format": "jpeg", "weights": "x", "checkpoint": "00000010"}
@@ -38,19 +35,7 @@ def record():
     }
 
 
-@st.composite
-def damaged(draw, content):
-    """Bytes, part of which is overwritten, cut out or inserted."""
-    start = draw(st.integers(0, len(content)))
-    end = draw(st.integers(start, min(len(content), start + draw(st.sampled_from((1, 8, 10**9))))))
-    return content[:start] + draw(st.binary(max_size=8)) + content[end:]
-
-
-anything = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(("fid", "digits")),
-    lambda part: st.lists(part, max_size=3) | st.dictionaries(st.text(max_size=4), part, max_size=3),
-    max_leaves=5,
-)  # fmt: skip
+plain_values = anything("fid", "digits")
 
 
 @st.composite
@@ -60,7 +45,7 @@ def changed(draw):
     part = draw(st.sampled_from((whole, whole["recipe"], whole["recipe"]["painter"], whole["evaluations"][0])))
     name = draw(st.sampled_from(sorted(part)))
     if draw(st.booleans()):
-        part[name] = draw(anything)
+        part[name] = draw(plain_values)
     else:
         del part[name]
     return json.dumps(whole).encode()

@@ -1,20 +1,19 @@
 """Images and what holds them, damaged in every way: what is read, or the documented error, and nothing else."""
 
 import io
-import os
 import zipfile
 
 import lmdb
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from damage import EXAMPLES, damaged, long_limit, tries
+from hypothesis import given, settings, strategies as st
 from PIL import Image, features
 
 from fpa_nb.data import prepare, read_prepared
 from fpa_nb.images import UnreadableImage, decode_image, image_source, lmdb_source, load_image
 
-EXAMPLES = 2500 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 40
-tries = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+pytestmark = long_limit
 FORMATS = ["PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF", "DDS", "TGA", "PPM", "ICO", "JPEG2000", "PCX", "SGI"]
 FORMATS += ["AVIF"] if features.check("avif") else []
 
@@ -29,14 +28,6 @@ PHOTO = Image.fromarray(np.random.default_rng(0).integers(0, 255, (24, 31, 3), d
 FILES = {format: encoded(format, PHOTO) for format in FORMATS}
 FILES |= {"16 bits": encoded("PNG", Image.fromarray(np.full((9, 9), 40_000, np.uint16)))}
 FILES |= {"float": encoded("TIFF", Image.fromarray(np.full((9, 9), 0.5, np.float32)))}
-
-
-@st.composite
-def damaged(draw, content):
-    """Bytes, part of which is overwritten, cut out or inserted."""
-    start = draw(st.integers(0, len(content)))
-    end = draw(st.integers(start, min(len(content), start + draw(st.sampled_from((1, 8, 10**9))))))
-    return content[:start] + draw(st.binary(max_size=8)) + content[end:]
 
 
 @tries
@@ -88,6 +79,8 @@ def test_damaged_database(data, tmp_path):
     (folder / "data.mdb").write_bytes(data.draw(damaged((tmp_path / "whole.mdb").read_bytes())))
     try:
         source = lmdb_source(folder)
+        if source:
+            source.check()
     except ValueError as error:
         assert "data.mdb is damaged" in str(error)
         return

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import pytest
 import torch
+from damage import LONG, long_limit
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch.testing import assert_close
@@ -29,12 +30,10 @@ from fpa_nb.recipe import MODELS, make_recipe
 from fpa_nb.refiner import RefinedPainter, RefinerConfig
 from fpa_nb.rules import RULES
 
-LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 often = settings(
     max_examples=500 if LONG else 15, deadline=None, derandomize=not LONG, database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
-long_limit = pytest.mark.timeout(6 * 3600 if LONG else 600)
 pytestmark = pytest.mark.filterwarnings("ignore:.*is for fpa_nb only:UserWarning")
 
 PAINTER = PainterConfig(

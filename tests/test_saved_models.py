@@ -1,13 +1,13 @@
 """Saved models, damaged in every way: `load_painter` gives what the files describe, or a ValueError that names one."""
 
 import json
-import os
 import struct
 from dataclasses import asdict
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings, strategies as st
+from damage import anything, damaged, long_limit, tries
+from hypothesis import given, strategies as st
 from safetensors.torch import load, save
 
 from fpa_nb.gallery import load_painter, sample_latents
@@ -15,9 +15,7 @@ from fpa_nb.lightgan import LightGenerator, LightGeneratorConfig
 from fpa_nb.painter import Painter, PainterConfig
 from fpa_nb.refiner import RefinedPainter, RefinerConfig
 
-EXAMPLES = 2500 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 40
-tries = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
+pytestmark = long_limit
 TINY = PainterConfig(8, 1, latent_dim=4, steps=3, mini_latent_dim=2, mini_input_size=4, hidden_size=8)
 TINY_LIGHT = LightGeneratorConfig(16, 1, latent_dim=4, fmap_max=4, attention_sizes=())
 MODELS = {
@@ -43,20 +41,7 @@ def saved(tmp_path_factory):
     return Saved({name: {file: (folder / name / file).read_bytes() for file in (CONFIG, WEIGHTS)} for name in MODELS})
 
 
-@st.composite
-def damaged(draw, content, within=None):
-    """Bytes, part of which is overwritten, cut out or inserted (within the first so many bytes)."""
-    start = draw(st.integers(0, within or len(content)))
-    end = draw(st.integers(start, min(len(content), start + draw(st.sampled_from((1, 8, 10**9))))))
-    return content[:start] + draw(st.binary(max_size=8)) + content[end:]
-
-
-anything = st.recursive(
-    st.none() | st.booleans() | st.integers(-1, 2000) | st.integers() | st.floats() | st.text(max_size=8)
-    | st.sampled_from(("delta", "hebbian", "v1", "transformer", "16", [32], [1, 2])),
-    lambda part: st.lists(part, max_size=3) | st.dictionaries(st.text(max_size=4), part, max_size=3),
-    max_leaves=5,
-)  # fmt: skip
+plain_values = anything("delta", "hebbian", "v1", "transformer", "16", [32], [1, 2])
 
 
 @st.composite
@@ -70,9 +55,9 @@ def other_settings(draw, content):
             continue
         name, change = draw(st.sampled_from(sorted(part))), draw(st.sampled_from(("drop", "replace", "add", "rename")))
         if change == "replace":
-            part[name] = draw(anything)
+            part[name] = draw(plain_values)
         elif change == "add":
-            part[draw(st.text(max_size=8))] = draw(anything)
+            part[draw(st.text(max_size=8))] = draw(plain_values)
         elif change == "rename":
             part[name + draw(st.text(min_size=1, max_size=2))] = part.pop(name)
         else:
@@ -111,7 +96,7 @@ def other_header(draw, content):
         "shape": st.lists(st.integers(0, 2**64)),
         "data_offsets": st.lists(st.integers(0, 99), max_size=3),
     }
-    entry[field] = draw(likely[field] | anything)
+    entry[field] = draw(likely[field] | plain_values)
     text = json.dumps(header).encode()
     return struct.pack("<Q", len(text)) + text + content[8 + size :]
 
@@ -146,7 +131,7 @@ def test_whole(saved, tmp_path, name):
 @given(data=st.data())
 def test_damaged_config(saved, tmp_path, name, data):
     content = saved[name][CONFIG]
-    texts = st.binary(max_size=20) | anything.map(json.dumps).map(str.encode)
+    texts = st.binary(max_size=20) | plain_values.map(json.dumps).map(str.encode)
     others = st.sampled_from([files[CONFIG] for files in saved.values()])
     config = data.draw(st.one_of(damaged(content), other_settings(content), texts, others))
     load_or_refuse(tmp_path, saved[name] | {CONFIG: config})

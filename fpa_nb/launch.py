@@ -23,12 +23,13 @@ from tqdm.auto import tqdm
 
 from .checkpoint import Start
 from .data import Batches, ImageData, prepare
-from .fid import Scorer, choose_extractor
+from .fid import choose_extractor
 from .files import from_root, read_json
 from .official import load_start
 from .parameters import TrainParameters, checked
 from .recipe import Recipe, default_recipe, make_recipe, nearest_recipe, recipe_from_dict, recipe_note
 from .run import Run, check_trackers, choose_device, environment, open_run
+from .scoring import Scorer
 from .training import Processes, run_summary, train
 
 # %% ../nbs/08a_launch.ipynb #3df8f934

@@ -22,13 +22,13 @@ from torch import Tensor, nn
 
 from .checkpoint import checkpoints_in, load_generator
 from .datasets import DATASETS, known_dataset
-from .fid import Evaluation, painted_images
 from .files import check_name, find_root, from_root, one_line, read_json, write_text
 from .images import Source, UnreadableImage, image_source, load_image, prepare_image
 from .official import load_official
 from .pretrained import PREFIX, find_pretrained, load_pretrained
 from .recipe import FREE_TO_CHANGE, Recipe, flat_settings, make_recipe, recipe_from_dict
 from .run import Run
+from .scoring import Evaluation, painted_images
 
 # %% ../nbs/11_reports.ipynb #5a752744
 @dataclass(frozen=True)

@@ -11,9 +11,10 @@ from damage import anything, damaged, long_limit, tries
 from hypothesis import given, strategies as st
 
 from fpa_nb.data import ImageData
-from fpa_nb.fid import Moments, Scorer
+from fpa_nb.fid import Moments
 from fpa_nb.recipe import make_recipe
 from fpa_nb.reports import read_records
+from fpa_nb.scoring import Scorer
 from fpa_nb.tables import PUBLISHED, build_tables, read_published
 
 pytestmark = long_limit

@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 from fpa_nb.data import prepare
-from fpa_nb.fid import Scorer, evaluate
 from fpa_nb.reports import find_subject, note_evaluation
+from fpa_nb.scoring import Scorer, evaluate
 
 
 def score(folder):

@@ -13,7 +13,8 @@ import torch
 from torchvision.utils import save_image
 
 from fpa_nb.data import ImageData
-from fpa_nb.fid import FeatureStatistics, Moments, Scorer, frechet_distance, inception
+from fpa_nb.fid import FeatureStatistics, Moments, frechet_distance, inception
+from fpa_nb.scoring import Scorer
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from torchvision.datasets import CelebA
 from torchvision.datasets.utils import download_file_from_google_drive
 
 from .fetch import DownloadError, extract, fetch
-from .files import from_root
+from .files import from_root, one_line
 from .images import Source, folder_source, image_source, lmdb_source, sign, zip_source
 
 # %% ../nbs/03d_datasets.ipynb #2e52ce3e
@@ -259,7 +259,7 @@ def _download_celeba(root: Path, page: str) -> Path:
     try:
         download_file_from_google_drive(identity, root, file, md5)
     except Exception as error:  # gdown and its network raise many kinds
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = one_line(error)
         how = f"get it from {page} and put it into {root}"
         raise DownloadError(f"Google Drive did not give {file} ({reason}): {how}") from None
     return root / file

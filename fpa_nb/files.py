@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['DECIMAL_COMMA', 'atomic_write', 'write_text', 'one_line', 'read_text', 'read_json', 'read_rows', 'check_name',
-           'sha256', 'find_root', 'from_root']
+           'sha256', 'find_root', 'from_root', 'shown_path']
 
 # %% ../nbs/03a_files.ipynb #d2a3a688
 import csv
@@ -36,7 +36,7 @@ def write_text(path: Path, text: str) -> None:
 # %% ../nbs/03a_files.ipynb #9f90eb2c
 def one_line(error: Exception, most: int = 200) -> str:
     """What an exception says, in one line of at most so many characters."""
-    return " ".join(str(error).split())[:most]
+    return " ".join(str(error).split())[:most] or type(error).__name__
 
 
 def read_text(path: Path) -> str:
@@ -122,3 +122,9 @@ def find_root() -> Path:
 def from_root(path: str | Path) -> Path:
     """A path as it is if absolute, otherwise counted from the project's root; `~` is the home folder."""
     return find_root() / Path(path).expanduser()
+
+
+def shown_path(path: Path) -> str:
+    """A path as it is shown and recorded: counted from the project's root if it is inside."""
+    path, root = path.resolve(), find_root().resolve()
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()

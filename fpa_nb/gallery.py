@@ -32,6 +32,7 @@ from .files import atomic_write, from_root, read_json
 from .lightgan import LightGenerator
 from .official import load_official
 from .painter import Painter, Painting, around_grey, evenly_spaced, slerp
+from .parameters import complaints
 from .pretrained import PREFIX, find_pretrained, load_pretrained
 from .recipe import MODELS
 from .refiner import RefinedPainter
@@ -77,9 +78,7 @@ def _read_settings(kind: type, given: object, path: Path) -> object:
     try:
         settings = TypeAdapter(kind).validate_json(json.dumps(given), strict=True)
     except ValidationError as error:
-        first = error.errors()[0]
-        about = f"{'.'.join(map(str, first['loc']))!r}: " if first["loc"] else ""
-        raise ValueError(f"{path}: {about}{first['msg']}") from None
+        raise ValueError(f"{path}: {complaints(error)}") from None
     for name, value in given.items():
         if isinstance(value, int) and value > LARGEST_SIZE:
             raise ValueError(f"{path}: {name}={value} is more than any model has ({LARGEST_SIZE})")

@@ -54,8 +54,7 @@ def _load_data(path: Path) -> object:
     except Exception as error:  # torch and zipfile raise almost every kind
         held_code = "weights_only" in str(error).lower() or "Unsupported" in str(error)
         reason = "it holds code, which is never run" if held_code else "it is not a PyTorch file, or damaged"
-        first_line = (str(error).strip() or type(error).__name__).splitlines()[0][:150]
-        raise ValueError(f"not an official checkpoint: {reason} ({first_line})") from None
+        raise ValueError(f"not an official checkpoint: {reason} ({one_line(error)})") from None
 
 
 def _check_archive(path: Path) -> None:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from .lightgan import Discriminator, DiscriminatorConfig, LightGenerator, LightGeneratorConfig
 from .painter import Painter, PainterConfig
+from .parameters import complaints
 from .refiner import RefinedPainter, RefinerConfig
 from .rules import RULES
 
@@ -185,14 +186,7 @@ def _make_config(kind: type, settings: dict):
     try:
         return TypeAdapter(kind).validate_python(settings)
     except ValidationError as error:
-        raise ValueError("; ".join(_in_words(e) for e in error.errors())) from None
-
-
-def _in_words(error: dict) -> str:
-    """One of pydantic's errors: which setting, and what is wrong with it."""
-    if not error["loc"]:
-        return error["msg"].removeprefix("Value error, ")
-    return f"{'.'.join(map(str, error['loc']))}: {error['msg']}, not {error['input']!r:.80}"
+        raise ValueError(complaints(error)) from None
 
 # %% ../nbs/07b_official_settings.ipynb #01fa6e7d
 def _input_settings(state: dict[str, Tensor]) -> dict:

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Place', 'Words', 'OptionalText', 'Name', 'Sizes', 'Checkpoint', 'Overrides', 'Count', 'OptionalCount', 'Seed',
-           'Extractor', 'Parameters', 'parameter', 'checked', 'TrainParameters', 'EvaluateParameters',
+           'Extractor', 'complaints', 'Parameters', 'parameter', 'checked', 'TrainParameters', 'EvaluateParameters',
            'TablesParameters', 'BenchmarkParameters']
 
 # %% ../nbs/04a_parameters.ipynb #7974e188
@@ -82,6 +82,18 @@ OptionalCount = Annotated[Count | None, BeforeValidator(_as_number_or_none)]
 Seed = Annotated[int, BeforeValidator(_as_number), Field(ge=0, lt=2**63)]
 Extractor = Literal["auto", "inception", "pixels"]
 
+# %% ../nbs/04a_parameters.ipynb #3c9e960d
+def complaints(error: ValidationError) -> str:
+    """All that pydantic found wrong, in one line: where, what, and the value."""
+    return "; ".join(map(_complaint, error.errors()))
+
+
+def _complaint(error: dict) -> str:
+    place, message = ".".join(map(str, error["loc"])), error["msg"].removeprefix("Value error, ")
+    told = error["type"] in ("value_error", "missing")  # these say all by themselves
+    value = "" if told else f", not {' '.join(repr(error['input']).split()):.80}"
+    return f"{place}: {message}{value}" if place else message
+
 # %% ../nbs/04a_parameters.ipynb #047dc840
 class Parameters(BaseModel):
     """Parameters of a notebook; each field has a description, which is also its help."""
@@ -103,17 +115,14 @@ def checked(
     try:
         return kind(**given)
     except ValidationError as error:
-        raise ValueError("; ".join(_complaint(kind, e) for e in error.errors())) from None
+        raise ValueError("; ".join(_with_help(kind, e) for e in error.errors())) from None
 
 
-def _complaint(kind: type[Parameters], error: dict) -> str:
+def _with_help(kind: type[Parameters], error: dict) -> str:
     name, known = str(error["loc"][0]), kind.model_fields
     if error["type"] == "extra_forbidden":
         return f"unknown parameter {name!r}; known: {', '.join(known)}"
-    message = error["msg"].removeprefix("Value error, ")
-    value = " ".join(repr(error["input"]).split())
-    value = value if len(value) < 80 else f"{value[:80]}..."
-    return f"{name}: {message}, not {value} ({known[name].description})"
+    return f"{_complaint(error)} ({known[name].description})"
 
 # %% ../nbs/04a_parameters.ipynb #948bad8d
 class TrainParameters(Parameters):

@@ -22,6 +22,7 @@ from .datasets import DATASETS
 from .gan import GanConfig
 from .lightgan import DiscriminatorConfig, LightGenerator, LightGeneratorConfig
 from .painter import Painter, PainterConfig
+from .parameters import complaints
 from .refiner import RefinedPainter, RefinerConfig
 
 # %% ../nbs/05a_recipe.ipynb #811e60ff
@@ -222,13 +223,7 @@ def recipe_from_dict(settings: dict) -> Recipe:
     try:
         return TypeAdapter(Recipe).validate_python(settings)
     except ValidationError as error:
-        raise ValueError("; ".join(map(_complaint, error.errors()))) from None
-
-
-def _complaint(error: dict) -> str:
-    name = ".".join(map(str, error["loc"])) or "recipe"
-    value = "" if error["type"] == "value_error" else f", not {error['input']!r}"
-    return f"{name}: {error['msg']}{value}"
+        raise ValueError(complaints(error)) from None
 
 # %% ../nbs/05a_recipe.ipynb #e7d7a4ce
 def make_recipe(

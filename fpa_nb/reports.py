@@ -22,9 +22,10 @@ from torch import Tensor, nn
 
 from .checkpoint import checkpoints_in, load_generator
 from .datasets import DATASETS, known_dataset
-from .files import check_name, find_root, from_root, one_line, read_json, write_text
+from .files import check_name, from_root, one_line, read_json, shown_path, write_text
 from .images import Source, UnreadableImage, image_source, load_image, prepare_image
 from .official import load_official
+from .parameters import complaints
 from .pretrained import PREFIX, find_pretrained, load_pretrained
 from .recipe import FREE_TO_CHANGE, Recipe, flat_settings, make_recipe, recipe_from_dict
 from .run import Run
@@ -52,12 +53,6 @@ def record_name(path: Path) -> str:
     known = path.suffix.lower() in (".pt", ".pth", ".zip") and not path.is_dir()
     name = re.sub(r"[^\w.+-]", "_", path.stem if known else path.name).lstrip(".+-").rstrip(".")
     return check_name(name[:100])
-
-
-def _place(path: Path) -> str:
-    """A path as a record tells it: counted from the project's root if it is inside."""
-    path, root = path.resolve(), find_root().resolve()
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
 
 
 def check_record(folder: Path, measured: str | None) -> None:
@@ -104,7 +99,7 @@ def _image_subject(path: Path, dataset: str, model: str, folder: Path, image_siz
     def images(count: int, batch_size: int, seed: int) -> Iterator[Tensor]:
         return source_images(source, count, batch_size, image_size, channels, unreadable)
 
-    measured = _place(path)
+    measured = shown_path(path)
     return Subject(dataset, model, folder, None, path.name, images, len(source.names), None, measured, unreadable)
 
 
@@ -168,11 +163,11 @@ def find_subject(
     known_dataset(dataset)
     chosen = record_name(path) if name is None else check_name(name)
     folder = from_root(runs_dir) / dataset / check_name(model, "model") / chosen
-    check_record(folder, _place(path))
+    check_record(folder, shown_path(path))
     if path.is_dir() or path.suffix.lower() == ".zip":
         return _image_subject(path, dataset, model, folder, image_size)
     generator = load_official(path).to(device)
-    return _generator_subject(dataset, model, folder, None, path.name, generator, _place(path))
+    return _generator_subject(dataset, model, folder, None, path.name, generator, shown_path(path))
 
 # %% ../nbs/11_reports.ipynb #a17720b5
 def _pretrained_subject(
@@ -281,8 +276,7 @@ def _rows_of(path: Path) -> list[dict]:
     try:
         record = _Record.model_validate(read_json(path))
     except ValidationError as error:
-        first = error.errors()[0]
-        raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise ValueError(complaints(error)) from None
     recipe = recipe_from_dict(record.recipe) if record.recipe else None
     known_dataset(dataset := recipe.dataset if recipe else record.dataset)
     run, settings = path.parent.name, _settings(recipe) if recipe else path.parent.name

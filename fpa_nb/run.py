@@ -29,7 +29,7 @@ from filelock import FileLock, Timeout
 from matplotlib.figure import Figure
 
 from .checkpoint import checkpoints_in
-from .files import check_name, find_root, from_root, read_json, read_rows, write_text
+from .files import check_name, find_root, from_root, one_line, read_json, read_rows, shown_path, write_text
 from .painter import evenly_spaced
 from .recipe import Recipe, differences, recipe_from_dict
 
@@ -42,9 +42,7 @@ def choose_device(name: str = "auto") -> torch.device:
         torch.zeros(1, device=name)
         return torch.device(name)
     except (RuntimeError, AssertionError, TypeError) as error:
-        raise ValueError(
-            f"device {name!r} cannot be used here ({str(error).splitlines()[0]}); try 'auto' or 'cpu'"
-        ) from None
+        raise ValueError(f"device {name!r} cannot be used here ({one_line(error)}); try 'auto' or 'cpu'") from None
 
 # %% ../nbs/05c_run.ipynb #332a7a6c
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ class Run:
     @property
     def place(self) -> str:
         """The folder as it is shown: counted from the project's root if it is in it."""
-        return str(self.folder.relative_to(find_root()) if self.folder.is_relative_to(find_root()) else self.folder)
+        return shown_path(self.folder)
 
     @property
     def record(self) -> dict:

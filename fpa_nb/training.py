@@ -29,7 +29,7 @@ from tqdm.auto import tqdm
 
 from .checkpoint import Start, build_gan, load_checkpoint, newest_checkpoint, remove_checkpoint, save_checkpoint
 from .data import Batches, ImageData
-from .files import atomic_write
+from .files import atomic_write, one_line
 from .gan import Gan
 from . import options  # noqa: F401, gives every Gan its options
 from .recipe import Recipe
@@ -145,7 +145,7 @@ def memory_advice(recipe: Recipe) -> Iterator[None]:
             accumulate = recipe.accumulate * size // part
             settings = f"batch_size={part} and overrides='accumulate={accumulate}'"
             advice = f"{settings} make the same batch in smaller parts, and may go on with this run"
-        reason = str(error).splitlines()[0][:200]
+        reason = one_line(error)
         raise MemoryError(f"out of memory with batches of {size}: {advice} ({reason})") from None
 
 # %% ../nbs/06_training.ipynb #5ffd3aba

@@ -135,8 +135,9 @@ def unofficial_settings(configs: dict[str, object]) -> list[str]:
     if "painter" in configs:
         wrong += [("painter", name) for name in _unofficial_painter(configs["painter"], "refiner" in configs)]
     if "refiner" in configs:
-        widths = configs["refiner"].widths
+        widths, features = configs["refiner"].widths, configs["refiner"].features
         wrong += [] if widths == tuple(2**i for i in range(len(widths))) else [("refiner", "widths")]
+        wrong += [] if features in (None, configs["painter"].image_size) else [("refiner", "features")]
     return [f"{part}.{name}={getattr(configs[part], name)!r}" for part, name in wrong]
 
 
@@ -426,6 +427,9 @@ def generator_configs(
 def _refiner_config(state: dict[str, Tensor], image_size: int, arguments: dict, settings: dict) -> RefinerConfig:
     levels = len(_numbers(state, r"u_net\.downs\.(\d+)\."))
     channels = [_size(state, f"u_net.downs.{i}.0.block1.proj.weight", 0) for i in range(levels)]
-    told, chosen = {"widths": tuple(c // image_size for c in channels)}, _own_settings(arguments, "refiner") | settings
+    features, chosen = _size(state, "u_net.init_conv.weight", 0), _own_settings(arguments, "refiner") | settings
+    told = {"widths": tuple(c // features for c in channels)}
+    if features != (chosen.get("features") or image_size):
+        told["features"] = features
     _check_agreement(told, chosen)
     return _make_config(RefinerConfig, _from_arguments(arguments, REFINER_ARGUMENTS) | chosen | told)

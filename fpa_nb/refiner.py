@@ -23,7 +23,8 @@ from .painter import Painter, PainterConfig, Painting, Pretrained
 class RefinerConfig:
     """What a refiner is and how it is trained; by default the paper's recipe. Wrong values: `ValidationError`."""
 
-    widths: tuple[PositiveInt, ...] = (1, 2, 4)  # channels of a level, in image sizes (last: official `max_unet_dim`)
+    widths: tuple[PositiveInt, ...] = (1, 2, 4)  # of the levels, in `features` (last: official `max_unet_dim`)
+    features: PositiveInt | None = None  # channels of a width of 1, a multiple of 8; None: officially, the image size
     tanh_canvas: bool = True  # the canvas goes through tanh before the U-Net (official `unet_tanh`)
     freeze_painter: bool = True  # only the U-Net learns (official `frozen_base`)
     stop_gradient: bool = True  # no gradient through the canvas (official `stop_grad_unet`)
@@ -32,6 +33,8 @@ class RefinerConfig:
     def __post_init__(self):
         if not self.widths:
             raise ValueError("widths must have at least one level")
+        if (self.features or 8) % 8:  # groups are normalised
+            raise ValueError(f"features must be a multiple of 8, not {self.features}")
 
 # %% ../nbs/02_refiner.ipynb #5aa9b4fb
 class ResidualBlock(nn.Module):
@@ -111,23 +114,23 @@ class UNet(nn.Module):
 
     def __init__(
         self,
-        image_size: int,  # pixels; also the number of channels that the widths multiply
-        channels: int = 3,
-        widths: tuple[int, ...] = (1, 2, 4),  # channels of each level, in image sizes
+        features: int,  # channels of a width of 1, a multiple of 8; officially the image size
+        channels: int = 3,  # of the images
+        widths: tuple[int, ...] = (1, 2, 4),  # of the levels, in `features`
     ):
         super().__init__()
-        sizes = [image_size, *(image_size * width for width in widths)]
+        sizes = [features, *(features * width for width in widths)]
         pairs, last = list(zip(sizes, sizes[1:])), len(widths) - 1
         down = (Level(i, o, _halve(o) if n < last else nn.Identity()) for n, (i, o) in enumerate(pairs))
         up = (Level(2 * o, i, _double(i) if n < last else nn.Identity()) for n, (i, o) in enumerate(reversed(pairs)))
         middle = sizes[-1]
-        self.enter = nn.Conv2d(channels, image_size, 7, padding=3)
+        self.enter = nn.Conv2d(channels, features, 7, padding=3)
         self.down = nn.ModuleList(down)
         self.middle = nn.Sequential(ResidualBlock(middle, middle), FullAttention(middle), ResidualBlock(middle, middle))
         self.up = nn.ModuleList(up)
-        self.exit = nn.Sequential(ResidualBlock(2 * image_size, image_size), nn.Conv2d(image_size, channels, 1))
+        self.exit = nn.Sequential(ResidualBlock(2 * features, features), nn.Conv2d(features, channels, 1))
 
-    def forward(self, images: Tensor) -> Tensor:  # (batch, channels, image_size, image_size), twice
+    def forward(self, images: Tensor) -> Tensor:  # (batch, channels, height, width), twice
         """Refine images; the result is unbounded."""
         first = x = self.enter(images)
         seen = []
@@ -148,7 +151,7 @@ class RefinedPainter(nn.Module, Pretrained):
         super().__init__()
         self.config, self.latent_dim = refiner, painter.latent_dim
         self.painter = Painter(painter).requires_grad_(not refiner.freeze_painter)
-        self.unet = UNet(painter.image_size, painter.channels, refiner.widths)
+        self.unet = UNet(refiner.features or painter.image_size, painter.channels, refiner.widths)
 
     @property
     def averaged(self) -> nn.Module:

@@ -131,6 +131,7 @@ PAINTERS = {
 }
 REFINERS = {
     "widths": [{"widths": (1, 2)}, {"widths": (2, 3)}],
+    "features": [{"features": 8}, {"features": PAINTER.image_size}],
     "tanh_canvas": [{"tanh_canvas": False}],
     "freeze_painter": [{"freeze_painter": False}],
     "stop_gradient": [{"stop_gradient": False}],

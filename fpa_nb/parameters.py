@@ -90,8 +90,8 @@ def complaints(error: ValidationError) -> str:
 
 def _complaint(error: dict) -> str:
     place, message = ".".join(map(str, error["loc"])), error["msg"].removeprefix("Value error, ")
-    told = error["type"] in ("value_error", "missing")  # these say all by themselves
-    value = "" if told else f", not {' '.join(repr(error['input']).split()):.80}"
+    alone = error["type"] in ("value_error", "missing") and not message.startswith("Input")  # it says all by itself
+    value = "" if alone else f", not {' '.join(repr(error['input']).split()):.80}"
     return f"{place}: {message}{value}" if place else message
 
 # %% ../nbs/04a_parameters.ipynb #047dc840

@@ -1,12 +1,13 @@
 """Evaluation, tables, and reproducing a whole table of small runs through the real commands."""
 
+import io
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -105,43 +106,39 @@ def test_wrong_names_are_one_error():
     assert result.returncode == 2 and "unknown dataset 'digit'; known: celeba" in result.stderr
 
 
-def test_evaluate_a_folder_of_images_and_rebuild_the_tables(tmp_path):
-    samples, rng = tmp_path / "samples", np.random.default_rng(0)
-    samples.mkdir()
-    for i in range(80):
-        Image.fromarray(rng.integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(samples / f"{i}.png")
-    shutil.copytree(samples, tmp_path / "data")  # a plain folder of exported images
-    base = [Path(sys.executable).with_name("papermill"), "--no-progress-bar"]
-    given = {"what": samples, "dataset": "afhq_cat", "model": "stylegan2", "replicates": 2, "extractor": "pixels"}
-    given |= {"data_dir": tmp_path / "data", "cache_dir": tmp_path / "cache", "runs_dir": tmp_path / "runs"}
+def papermill(notebook, output, **given):
+    """Run a notebook through papermill, which must succeed, and return all that its cells printed."""
     options = [part for name, value in given.items() for part in ("-p", name, value)]
-    evaluate = [*base, ROOT / "nbs" / "evaluate.ipynb", tmp_path / "evaluate.ipynb", *options]
-    result = subprocess.run(
-        list(map(str, evaluate)), cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300
-    )
+    program = [Path(sys.executable).with_name("papermill"), "--no-progress-bar", "--log-output"]
+    command = map(str, [*program, ROOT / "nbs" / notebook, output, *options])
+    pipes = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True}
+    result = subprocess.run(list(command), cwd=ROOT, timeout=300, **pipes)
     assert result.returncode == 0, result.stderr
-    (entry,) = json.loads((tmp_path / "runs" / "afhq_cat" / "stylegan2" / "samples" / "record.json").read_text())[
-        "evaluations"
-    ]
-    assert (
-        entry["samples"] == 80 and entry["name"] == "frechet_pixel_distance" and entry["value"] < 1e-3
-    )  # the same images, saved as JPEG on both sides
-    tables = [
-        *base,
-        ROOT / "nbs" / "tables.ipynb",
-        tmp_path / "tables.ipynb",
-        "-p",
-        "runs_dir",
-        tmp_path / "runs",
-        "-p",
-        "folder",
-        tmp_path / "reports",
-        "-p",
-        "published",
-        tmp_path / "none.csv",
-    ]
-    result = subprocess.run(
-        list(map(str, tables)), cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300
-    )
-    assert result.returncode == 0, result.stderr
+    return result.stdout + result.stderr
+
+
+def zip_of_images(path, broken):
+    """80 random images, always the same ones, and a file that is none."""
+    rng = np.random.default_rng(0)
+    with zipfile.ZipFile(path, "w") as archive:
+        for i in range(80):
+            file = io.BytesIO()
+            Image.fromarray(rng.integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(file, "PNG")
+            archive.writestr(f"{i}.png", file.getvalue())
+        archive.writestr(broken, b"no image")
+
+
+def test_evaluate_images_in_a_zip_and_rebuild_the_tables(tmp_path):
+    zip_of_images(tmp_path / "painted.zip", "broken.png")
+    zip_of_images(tmp_path / "photographs.zip", "torn.jpg")
+    places = {"data_dir": tmp_path / "photographs.zip", "cache_dir": tmp_path / "cache", "runs_dir": tmp_path / "runs"}
+    about = {"dataset": "folder", "model": "stylegan2", "replicates": 2, "extractor": "pixels"}
+    said = papermill("evaluate.ipynb", tmp_path / "evaluate.ipynb", what=tmp_path / "painted.zip", **about, **places)
+    assert "broken.png" in said and "torn.jpg" in said
+    (record,) = tmp_path.glob("runs/folder/stylegan2/*/record.json")
+    (entry,) = json.loads(record.read_text())["evaluations"]
+    assert (entry["name"], entry["samples"], entry["real"], entry["unreadable"]) == ("frechet_pixel_distance", 80, 80, 1)
+    assert entry["value"] < 1e-3  # the same images, saved as JPEG on both sides
+    places = {"runs_dir": tmp_path / "runs", "folder": tmp_path / "reports", "published": tmp_path / "none.csv"}
+    papermill("tables.ipynb", tmp_path / "tables.ipynb", **places)
     assert "StyleGAN2" in (tmp_path / "reports" / "tables.md").read_text()

@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['PAPER_SAMPLES', 'EXAMPLE_STEPS', 'TITLES', 'RECORDED', 'Subject', 'record_name', 'check_record', 'source_images',
-           'find_subject', 'note_evaluation', 'read_records', 'left_out']
+           'find_subject', 'note_evaluation', 'run_name', 'changes_in', 'read_records', 'left_out']
 
-# %% ../nbs/11_reports.ipynb #5d47c289
+# %% ../nbs/11_reports.ipynb #631958ff
+import hashlib
 import json
 import re
 import warnings
@@ -217,6 +218,30 @@ def note_evaluation(
     subject.folder.mkdir(parents=True, exist_ok=True)
     write_text(path, json.dumps(record, indent=1))
 
+# %% ../nbs/11_reports.ipynb #ee995e2c
+def run_name(
+    changes: dict,  # changed settings by dotted name
+    seed: int,
+) -> str:
+    """The name of a run in a sweep, which is also that of its folder."""
+    parts = [f"{name}-{_told(value)}" for name, value in sorted(changes.items())]
+    name = "+".join([*parts, f"seed{seed}"])
+    if len(name) > 100:
+        digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+        name = f"{name[:75].rstrip('.+-')}-{digest}+seed{seed}"
+    return check_name(name)
+
+
+def _told(value) -> str:
+    text = "_".join(map(str, value)) or "none" if isinstance(value, (list, tuple)) else str(value)
+    return re.sub(r"[^\w.+-]", "_", text)
+
+
+def changes_in(name: str) -> str:
+    """What the name of a run says of its changed settings; nothing for an unchanged recipe."""
+    match = re.fullmatch(r"(.+)\+seed\d+", name)
+    return match[1] if match else ""
+
 # %% ../nbs/11_reports.ipynb #948a537c
 PAPER_SAMPLES, EXAMPLE_STEPS = 50_000, 450_000  # the steps of the official README's CelebA example
 TITLES = {
@@ -275,7 +300,7 @@ def _remarks(entry: _Entry, recipe: Recipe | None) -> str:
         found += [f"{changed} other settings"] if changed else []
     return ", ".join(found)
 
-# %% ../nbs/11_reports.ipynb #72f1587f
+# %% ../nbs/11_reports.ipynb #b5677790
 def _rows_of(path: Path) -> list[dict]:
     """The rows of one record. Raises `ValueError` for what is not one."""
     try:
@@ -290,6 +315,7 @@ def _rows_of(path: Path) -> list[dict]:
         "dataset": dataset,
         "model": check_name(recipe.model if recipe else record.model, "model"),
         "run": run,
+        "changes": changes_in(run) if recipe else "",
         "seed": recipe.seed if recipe else None,
         "painting_steps": recipe.painter.steps if recipe and "fpa" in recipe.model else None,
         "image_size": recipe.painter.image_size if recipe else None,
@@ -308,11 +334,11 @@ def _row_of(entry: _Entry, recipe: Recipe | None) -> dict:
     about = {"metric": entry.name, "low": low, "high": high, "images_per_second": speed}
     return {name: getattr(entry, name) for name in kept} | about | {"remarks": _remarks(entry, recipe)}
 
-# %% ../nbs/11_reports.ipynb #4fa0de43
+# %% ../nbs/11_reports.ipynb #bfd3c036
 RECORDED = [
     *("dataset", "model", "run", "metric", "value", "low", "high", "kernel", "samples", "real", "image_format", "step"),
     *("seed", "painting_steps", "image_size", "seconds_per_step", "device", "images_per_second", "checkpoint"),
-    *("remarks", "settings"),
+    *("remarks", "changes", "settings"),
 ]  # columns of `read_records`
 
 

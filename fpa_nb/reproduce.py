@@ -6,7 +6,7 @@
 __all__ = ['OWN_ADVICE', 'OWN', 'Experiment', 'make_experiments', 'without_repeats', 'study_experiments', 'Stopped',
            'run_experiment', 'reproduce', 'measured_speeds', 'plan', 'main']
 
-# %% ../nbs/12_reproduce.ipynb #508b4ceb
+# %% ../nbs/12_reproduce.ipynb #0e56aabf
 import argparse
 import itertools
 import signal
@@ -26,6 +26,7 @@ from fastcore.basics import patch
 
 from .datasets import DATASETS
 from .files import find_root, from_root, read_json
+from .page import write_reports
 from .parameters import EvaluateParameters, TrainParameters, checked
 from .recipe import MODELS, Recipe, parse_overrides
 from .reports import run_name
@@ -41,7 +42,6 @@ from fpa_nb.sweeps import (
     sweep_recipe,
     train_parameters,
 )
-from .tables import write_reports
 
 # %% ../nbs/12_reproduce.ipynb #efda049e
 @dataclass(frozen=True)

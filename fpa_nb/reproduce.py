@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['OWN_ADVICE', 'OWN', 'Experiment', 'make_experiments', 'without_repeats', 'study_experiments', 'Stopped',
-           'run_experiment', 'reproduce', 'measured_speeds', 'plan', 'main']
+           'run_experiment', 'reproduce', 'plan', 'main']
 
-# %% ../nbs/12_reproduce.ipynb #0e56aabf
+# %% ../nbs/12_reproduce.ipynb #6f80b666
 import argparse
 import itertools
 import signal
@@ -24,6 +24,7 @@ import psutil
 import submitit
 from fastcore.basics import patch
 
+from .costs import costs, measured_speeds, speed_of, time_steps
 from .datasets import DATASETS
 from .files import find_root, from_root, read_json
 from .page import write_reports
@@ -339,36 +340,25 @@ def _own_line(error: str, job: Experiment) -> str:
     own = [line for line in lines if line.startswith(f"{job.title}:")]
     return own[-1] if own else f"{job.title}: {lines[-1] if lines else 'no message'}"
 
-# %% ../nbs/12_reproduce.ipynb #c3ae98e9
-def measured_speeds(runs_dir: str) -> dict[tuple[str, str], float]:
-    """Seconds a training step, by dataset and model, from the records of runs; damaged ones are left out."""
-    speeds = {}
-    for path in from_root(runs_dir).glob("*/*/*/record.json"):
-        with suppress(ValueError):
-            record = read_json(path)
-            step, seconds = record.get("step"), record.get("seconds")
-            if isinstance(step, int) and isinstance(seconds, (int, float)) and step > 0 and seconds > 0:
-                speeds[path.parts[-4], path.parts[-3]] = seconds / step
-    return speeds
+# %% ../nbs/12_reproduce.ipynb #015e294d
+def plan(
+    jobs: list[Experiment],
+    at_once: int = 1,
+    measure: bool = False,  # time a few steps of each kind of run here, instead of looking for records
+) -> str:
+    """A line for each run: its state, and the time it will take if that is known; then the costs of all."""
+    work = [(job.recipe, max(0, job.steps - (job.record.get("step") or 0))) for job in jobs]
+    speeds = time_steps(recipe for recipe, left in work if left) if measure else measured_speeds(jobs[0].runs_dir)
+    lines, width = [], max(len(job.title) for job in jobs)
+    for job, (recipe, left) in zip(jobs, work):
+        speed, takes = speed_of(recipe, speeds), ""
+        if left:
+            known = speed is not None
+            takes = f", {left * speed.seconds / 3600:.1f} h of training" if known else ", time not known"
+        lines.append(f"{job.title:{width}} {job.state}{takes}")
+    return "\n".join([*lines, costs(work, speeds, at_once)])
 
-
-def plan(jobs: list[Experiment], at_once: int = 1) -> str:
-    """A line for each run: its state, and the time it will take if that is known; and the sum."""
-    speeds, lines, total, unknown = measured_speeds(jobs[0].runs_dir), [], 0.0, 0
-    for job in jobs:
-        state, takes = job.state, ""
-        if state not in ("done", "to evaluate"):
-            speed = speeds.get((job.dataset, job.model))
-            seconds = None if speed is None else max(0, job.steps - (job.record.get("step") or 0)) * speed
-            total, unknown = total + (seconds or 0), unknown + (seconds is None)
-            takes = f", {(seconds or 0) / 3600:.1f} h of training"
-            if seconds is None:
-                takes = ", time not known: no run of its kind was timed"
-        lines.append(f"{job.title:40} {state}{takes}")
-    more = f", and {unknown} runs of unknown length" if unknown else ""
-    return "\n".join([*lines, f"training in all: {total / 3600 / at_once:.1f} h with {at_once} at once{more}"])
-
-# %% ../nbs/12_reproduce.ipynb #021817cb
+# %% ../nbs/12_reproduce.ipynb #2e741d3c
 def _parser() -> argparse.ArgumentParser:
     about = "train and evaluate every dataset x model x setting x seed that is not done, then rebuild the tables"
     parser = argparse.ArgumentParser("fpa_reproduce", description=f"Reproduce a table of results: {about}.")
@@ -390,6 +380,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--executor", choices=["here", "local", "slurm"], help=where)
     add("--slurm", **words, help="submitit's parameters, such as gpus_per_node=1 timeout_min=4320")
     add("--dry-run", action="store_true", help="only list what would be done, and what it would take")
+    add("--measure", action="store_true", help="time some training steps of each kind here, to say what it will take")
     return parser
 
 # %% ../nbs/12_reproduce.ipynb #6bde8565
@@ -425,7 +416,7 @@ def _study(given: argparse.Namespace) -> Study:
 def _slurm(given: argparse.Namespace) -> dict:
     return {name: int(value) if value.isdigit() else value for name, value in _pairs(given.slurm).items()}
 
-# %% ../nbs/12_reproduce.ipynb #7cfda181
+# %% ../nbs/12_reproduce.ipynb #7351b226
 def main(arguments: list[str] | None = None) -> int:
     """The command `fpa_reproduce`. Returns 0 if all is done, 1 if something failed, 130 if it was interrupted."""
     parser = _parser()
@@ -433,7 +424,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         study = _study(given)
         jobs = study_experiments(study, given.only, given.study or "command line")
-        print(plan(jobs, study.jobs), flush=True)
+        print(plan(jobs, study.jobs, given.measure), flush=True)
     except ValueError as error:
         parser.error(str(error))
     if given.dry_run:

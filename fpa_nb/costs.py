@@ -6,7 +6,7 @@
 __all__ = ['CHECKPOINTS_KEPT', 'Speed', 'measured_speeds', 'time_steps', 'speed_of', 'checkpoint_bytes', 'disk_bytes',
            'downloads', 'costs']
 
-# %% ../nbs/11d_costs.ipynb #97309e36
+# %% ../nbs/11d_costs.ipynb #9f576fd5
 import statistics
 from collections.abc import Iterable
 from contextlib import suppress
@@ -24,7 +24,7 @@ from .recipe import RECIPES, Recipe, nearest_recipe, recipe_from_dict
 from .run import choose_device, environment
 from .training import expected_seconds
 
-# %% ../nbs/11d_costs.ipynb #256b9998
+# %% ../nbs/11d_costs.ipynb #66b8fd20
 @dataclass(frozen=True)
 class Speed:
     """How long a training step takes, and how that is known."""
@@ -53,7 +53,7 @@ def measured_speeds(runs_dir: str | Path) -> dict[tuple[str, str], Speed]:
         for kind, runs in found.items()
     }
 
-# %% ../nbs/11d_costs.ipynb #e10f341b
+# %% ../nbs/11d_costs.ipynb #5ac064af
 def time_steps(
     recipes: Iterable[Recipe],
     device: str = "auto",
@@ -76,7 +76,7 @@ def speed_of(recipe: Recipe, speeds: dict) -> Speed | None:
     told = Speed(seconds, f"two CPU cores, about, as recipe {name} tells") if seconds else None
     return speeds.get(_kind(recipe)) or speeds.get((recipe.model, name)) or told
 
-# %% ../nbs/11d_costs.ipynb #da4ff82c
+# %% ../nbs/11d_costs.ipynb #978b6e65
 @cache
 def checkpoint_bytes(recipe: Recipe) -> int:
     """Size of a checkpoint, but for a few names."""
@@ -109,7 +109,7 @@ def downloads(datasets: Iterable[str]) -> dict[str, float]:
             archives.setdefault(dataset.url or dataset.page, (dataset.archive or name, dataset.gigabytes))
     return dict(archives.values())
 
-# %% ../nbs/11d_costs.ipynb #8f7c9fa5
+# %% ../nbs/11d_costs.ipynb #93c1de14
 def costs(
     work: list[tuple[Recipe, int]],  # recipes, and the training steps that are left of each
     speeds: dict,  # of `time_steps` or `measured_speeds`

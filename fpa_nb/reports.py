@@ -193,7 +193,7 @@ def _pretrained_subject(
     check_record(folder, what)
     return _generator_subject(dataset, model, folder, None, found.name, load_pretrained(found).to(device), what)
 
-# %% ../nbs/11_reports.ipynb #9a82f479
+# %% ../nbs/11_reports.ipynb #e5e7b576
 def note_evaluation(
     subject: Subject,
     evaluation: Evaluation,
@@ -205,7 +205,8 @@ def note_evaluation(
     check_record(subject.folder, subject.measured)
     new = {"dataset": subject.dataset, "model": subject.model, "measured": subject.measured}
     record = read_json(path) if path.exists() else new
-    about = {"checkpoint": subject.checkpoint, "step": subject.step, "seed": seed, "seconds": seconds}
+    about = {"checkpoint": subject.checkpoint, "step": subject.step, "trained": record.get("step")}
+    about |= {"seed": seed, "seconds": seconds}
     entry = asdict(evaluation) | about | {"unreadable": len(subject.unreadable)}
     kind = ("name", "checkpoint", "samples", "image_format")
     earlier = record.get("evaluations")
@@ -242,7 +243,7 @@ def changes_in(name: str) -> str:
     match = re.fullmatch(r"(.+)\+seed\d+", name)
     return match[1] if match else ""
 
-# %% ../nbs/11_reports.ipynb #948a537c
+# %% ../nbs/11_reports.ipynb #dd944e09
 PAPER_SAMPLES, EXAMPLE_STEPS = 50_000, 450_000  # the steps of the official README's CelebA example
 TITLES = {
     "fid": "FID",
@@ -263,6 +264,7 @@ class _Entry(BaseModel):
     image_format: str
     checkpoint: str
     step: NonNegativeInt | None
+    trained: NonNegativeInt | None = None  # steps that the run had made
     seconds: FiniteFloat
 
 
@@ -300,7 +302,7 @@ def _remarks(entry: _Entry, recipe: Recipe | None) -> str:
         found += [f"{changed} other settings"] if changed else []
     return ", ".join(found)
 
-# %% ../nbs/11_reports.ipynb #b5677790
+# %% ../nbs/11_reports.ipynb #8cf2067c
 def _rows_of(path: Path) -> list[dict]:
     """The rows of one record. Raises `ValueError` for what is not one."""
     try:
@@ -332,12 +334,13 @@ def _row_of(entry: _Entry, recipe: Recipe | None) -> dict:
     low, high = entry.interval
     speed = entry.samples / entry.seconds if entry.seconds > 0 else None
     about = {"metric": entry.name, "low": low, "high": high, "images_per_second": speed}
+    about["trained"] = entry.step if entry.trained is None else entry.trained
     return {name: getattr(entry, name) for name in kept} | about | {"remarks": _remarks(entry, recipe)}
 
-# %% ../nbs/11_reports.ipynb #bfd3c036
+# %% ../nbs/11_reports.ipynb #0296de85
 RECORDED = [
     *("dataset", "model", "run", "metric", "value", "low", "high", "kernel", "samples", "real", "image_format", "step"),
-    *("seed", "painting_steps", "image_size", "seconds_per_step", "device", "images_per_second", "checkpoint"),
+    *("trained", "seed", "painting_steps", "image_size", "seconds_per_step", "device", "images_per_second", "checkpoint"),
     *("remarks", "changes", "settings"),
 ]  # columns of `read_records`
 

@@ -165,13 +165,15 @@ def _own_line(error: str, job: Experiment) -> str:
     own = [line for line in lines if line.startswith(f"{job.title}:")]
     return own[-1] if own else f"{job.title}: {lines[-1] if lines else 'no message'}"
 
-# %% ../nbs/12_reproduce.ipynb #cee9877a
+# %% ../nbs/12_reproduce.ipynb #8e428066
 def plan(
     jobs: list[Experiment],
     at_once: int = 1,
     measure: bool = False,  # time a few steps of each kind of run here, instead of looking for records
 ) -> str:
     """A line for each run: its state, and the time it will take if that is known; then the costs of all."""
+    if not jobs:
+        return "nothing to do"
     work = {job: (job.recipe, max(0, job.steps - (job.record.get("step") or 0))) for job in jobs if job.steps}
     measured = measured_speeds(jobs[0].runs_dir) if jobs else {}
     speeds = time_steps(recipe for recipe, left in work.values() if left) if measure else measured
@@ -181,8 +183,6 @@ def plan(
         speed = speed_of(recipe, speeds) if left else None
         known = f"{left * speed.seconds / 3600:.1f} h of training" if speed else "time not known"
         lines.append(f"{job.title:{width}} {job.state}{f', {known}' if left else ''}")
-    if not jobs:
-        return "nothing to do"
     return "\n".join([*lines, *([costs([*work.values()], speeds, at_once)] if work else [])])
 
 # %% ../nbs/12_reproduce.ipynb #4c038c19

@@ -88,13 +88,13 @@ def _of_model(setting: str) -> bool:
     """Whether a setting is told by a model's name, or is of a generator that only some models have."""
     return setting in MODEL_CHANGES or setting.startswith(("refiner.", "lightgan."))
 
-# %% ../nbs/11a_tables.ipynb #d23a5531
-ALIKE = ["dataset", "metric", "rest", "others", "samples", "step"]  # what comparable runs share
+# %% ../nbs/11a_tables.ipynb #21793e43
+ALIKE = ["dataset", "metric", "rest", "others", "samples", "trained"]  # what comparable runs share
 
 
 def _latest(rows: pd.DataFrame) -> pd.DataFrame:
     """Of each run the most thorough evaluation."""
-    return rows.sort_values(["samples", "step"]).groupby("run").tail(1)
+    return rows.sort_values(["samples", "trained"]).groupby("run").tail(1)
 
 
 def _comparable(rows: pd.DataFrame, setting: str) -> pd.DataFrame:
@@ -104,7 +104,7 @@ def _comparable(rows: pd.DataFrame, setting: str) -> pd.DataFrame:
     kept = pd.concat(latest) if latest else found
     return kept.drop_duplicates([*ALIKE, "setting", "seed"])
 
-# %% ../nbs/11a_tables.ipynb #b23cbd06
+# %% ../nbs/11a_tables.ipynb #affa6966
 def settings_table(
     rows: pd.DataFrame,  # of read_records
     setting: str,  # by dotted name, like painter.steps; or model
@@ -116,11 +116,11 @@ def settings_table(
             continue
         for value, runs in group.groupby("setting"):
             numbers = {"mean": runs.value.mean(), "spread": runs.value.std(), "seeds": len(runs)}
-            minutes = (runs.seconds_per_step * runs.step).median() / 60
+            minutes = (runs.seconds_per_step * runs.trained).median() / 60
             entries.append(dict(zip(ALIKE, about)) | {setting: json.loads(value)} | numbers | {"minutes": minutes})
     if not entries:
         raise ValueError(f"no two runs differ in {setting!r} alone: nothing to compare")
-    columns = ["dataset", "metric", "rest", "others", setting, "mean", "spread", "seeds", "samples", "step", "minutes"]
+    columns = ["dataset", "metric", "rest", "others", setting, "mean", "spread", "seeds", "samples", "trained", "minutes"]
     table = pd.DataFrame(sorted(entries, key=lambda entry: _order(entry[setting])), columns=columns)
     return table.sort_values(["dataset", "metric", "others"], kind="stable", ignore_index=True)
 
@@ -130,7 +130,7 @@ def _order(value) -> tuple:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return (0, value, "") if is_number else (1, 0, str(value))
 
-# %% ../nbs/11a_tables.ipynb #e9d1c2dc
+# %% ../nbs/11a_tables.ipynb #49106fc2
 def plot_setting(
     rows: pd.DataFrame,  # of read_records
     setting: str,  # by dotted name
@@ -142,9 +142,9 @@ def plot_setting(
     fig, axes = plt.subplots(1, panels.ngroups, squeeze=False, **size)
     is_number = table[setting].map(lambda value: _order(value)[0] == 0).all()
     for ax, ((dataset, metric), group) in zip(axes[0], panels):
-        for (_, others, samples, step), line in group.groupby(["rest", "others", "samples", "step"], dropna=False):
+        for (_, others, samples, trained), line in group.groupby(ALIKE[2:], dropna=False):
             places = line[setting] if is_number else line[setting].map(_told)
-            label = f"{samples} samples" + ("" if pd.isna(step) else f", {int(step)} training steps")
+            label = f"{samples} samples" + ("" if pd.isna(trained) else f", {int(trained)} training steps")
             style = {"marker": "o", "capsize": 4, "linestyle": "-" if is_number else "none"}
             ax.errorbar(places, line["mean"], line.spread.fillna(0), label=f"{others} {label}".strip(), **style)
         ax.set(xlabel=setting, ylabel=TITLES[metric], title=dataset, ylim=(0, None))
@@ -225,7 +225,7 @@ def varied_settings(rows: pd.DataFrame) -> list[str]:  # dotted names, and model
     values = {name: _comparable(rows, name).groupby(ALIKE, dropna=False).setting.nunique() for name in several}
     return [name for name, counts in values.items() if counts.max() > 1]
 
-# %% ../nbs/11a_tables.ipynb #c8d6e7fb
+# %% ../nbs/11a_tables.ipynb #8fc882a5
 MODEL_TITLES = {
     "stylegan2": "StyleGAN2",
     "lightgan": "LightGAN",
@@ -237,12 +237,12 @@ MODEL_TITLES = {
 
 
 def _cell(group: pd.DataFrame) -> str:
-    alike = [runs for _, runs in _latest(group).groupby(["settings", "samples", "step"], dropna=False)]
-    best = max(alike, key=lambda runs: (runs.samples.iloc[0], runs.step.fillna(0).iloc[0], len(runs)))
+    alike = [runs for _, runs in _latest(group).groupby(["settings", "samples", "trained"], dropna=False)]
+    best = max(alike, key=lambda runs: (runs.samples.iloc[0], runs.trained.fillna(0).iloc[0], len(runs)))
     spread = f" ± {best.value.std():.2g}" if len(best) > 1 else ""
     mark = "*" if (best.remarks != "").any() else ""
     comes_from = [f"{best.samples.iloc[0]} samples"]
-    comes_from += [f"{int(best.step.iloc[0])} steps"] if best.step.notna().all() else []
+    comes_from += [f"{int(best.trained.iloc[0])} steps"] if best.trained.notna().all() else []
     seeds = ", ".join(str(int(s)) for s in sorted(best.seed.dropna()))
     comes_from += [f"seed {seeds}"] if seeds else []
     return f"{best.value.mean():.3g}{spread}{mark} ({', '.join(comes_from)})"

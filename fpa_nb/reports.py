@@ -337,11 +337,11 @@ def _row_of(entry: _Entry, recipe: Recipe | None) -> dict:
     about["trained"] = entry.step if entry.trained is None else entry.trained
     return {name: getattr(entry, name) for name in kept} | about | {"remarks": _remarks(entry, recipe)}
 
-# %% ../nbs/11_reports.ipynb #0296de85
+# %% ../nbs/11_reports.ipynb #0ad2ef11
 RECORDED = [
     *("dataset", "model", "run", "metric", "value", "low", "high", "kernel", "samples", "real", "image_format", "step"),
-    *("trained", "seed", "painting_steps", "image_size", "seconds_per_step", "device", "images_per_second", "checkpoint"),
-    *("remarks", "changes", "settings"),
+    *("trained", "seed", "painting_steps", "image_size", "seconds_per_step", "device", "images_per_second"),
+    *("checkpoint", "remarks", "changes", "settings"),
 ]  # columns of `read_records`
 
 

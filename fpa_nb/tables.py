@@ -104,7 +104,7 @@ def _comparable(rows: pd.DataFrame, setting: str) -> pd.DataFrame:
     kept = pd.concat(latest) if latest else found
     return kept.drop_duplicates([*ALIKE, "setting", "seed"])
 
-# %% ../nbs/11a_tables.ipynb #affa6966
+# %% ../nbs/11a_tables.ipynb #c24b22cd
 def settings_table(
     rows: pd.DataFrame,  # of read_records
     setting: str,  # by dotted name, like painter.steps; or model
@@ -120,7 +120,7 @@ def settings_table(
             entries.append(dict(zip(ALIKE, about)) | {setting: json.loads(value)} | numbers | {"minutes": minutes})
     if not entries:
         raise ValueError(f"no two runs differ in {setting!r} alone: nothing to compare")
-    columns = ["dataset", "metric", "rest", "others", setting, "mean", "spread", "seeds", "samples", "trained", "minutes"]
+    columns = [*ALIKE[:4], setting, "mean", "spread", "seeds", *ALIKE[4:], "minutes"]
     table = pd.DataFrame(sorted(entries, key=lambda entry: _order(entry[setting])), columns=columns)
     return table.sort_values(["dataset", "metric", "others"], kind="stable", ignore_index=True)
 
@@ -130,7 +130,7 @@ def _order(value) -> tuple:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return (0, value, "") if is_number else (1, 0, str(value))
 
-# %% ../nbs/11a_tables.ipynb #49106fc2
+# %% ../nbs/11a_tables.ipynb #fa6d90d9
 def plot_setting(
     rows: pd.DataFrame,  # of read_records
     setting: str,  # by dotted name
@@ -146,9 +146,10 @@ def plot_setting(
             places = line[setting] if is_number else line[setting].map(_told)
             label = f"{samples} samples" + ("" if pd.isna(trained) else f", {int(trained)} training steps")
             style = {"marker": "o", "capsize": 4, "linestyle": "-" if is_number else "none"}
-            ax.errorbar(places, line["mean"], line.spread.fillna(0), label=f"{others} {label}".strip(), **style)
-        ax.set(xlabel=setting, ylabel=TITLES[metric], title=dataset, ylim=(0, None))
-        ax.margins(x=0.15)
+            ax.errorbar(places, line["mean"], line.spread.fillna(0), label="\n".join([*others.split(), label]), **style)
+        ax.margins(0.15)
+        ax.set(xlabel=setting, ylabel=TITLES[metric], title=dataset, ylim=(0, ax.get_ylim()[1]))
+        ax.set_xticks(group[setting].unique()) if is_number else None
         ax.legend(fontsize=7)
     plt.close(fig)
     return fig
@@ -180,7 +181,7 @@ def paired_difference(
 def _differences(a: pd.DataFrame, b: pd.DataFrame) -> np.ndarray:
     return (b.set_index("seed").value - a.set_index("seed").value).dropna().to_numpy()
 
-# %% ../nbs/11a_tables.ipynb #27ec6a40
+# %% ../nbs/11a_tables.ipynb #3ccb68a5
 def compare_setting(
     rows: pd.DataFrame,  # of read_records
     setting: str,  # by dotted name
@@ -194,27 +195,28 @@ def compare_setting(
         first = group[group.setting == usual]
         dataset, metric, _, others, *_ = about
         where = f"{dataset}, {TITLES[metric]}{', ' * bool(others)}{others}"
-        told = f"{setting} {_told(json.loads(usual))}"
         for value in values:
             if value != usual:
-                said = _verdict(first, group[group.setting == value])
-                sentences.append(f"{where}: {_told(json.loads(value))} against {told}: {said}.")
+                change = f"{setting} {_told(json.loads(value))} instead of {_told(json.loads(usual))}"
+                sentences.append(f"{where}: {change}: {_verdict(first, group[group.setting == value])}.")
     return sentences
 
 
 def _verdict(usual: pd.DataFrame, other: pd.DataFrame) -> str:
     """What the pairs of two settings tell."""
-    differences, means = _differences(usual, other), f"{other.value.mean():.3g} against {usual.value.mean():.3g}"
+    differences, told = _differences(usual, other), f"{other.value.mean():.3g} instead of {usual.value.mean():.3g}"
     seeds = len(differences)
     if seeds < 2:
-        return f"{means}, of {seeds} common seed{'s' * (seeds != 1)}: not told apart from noise"
-    mean, low, high = paired_difference(usual, other)
-    means += f", on average {abs(mean):.2g} {'worse' if mean > 0 else 'better'}, 95 % [{low:.2g}, {high:.2g}]"
-    if low <= 0 <= high:
-        return f"{means}: not told apart from noise with {seeds} seeds"
-    agree = int((np.sign(differences) == np.sign(mean)).sum())
+        return f"{told}, of {seeds} common seed{'s' * (seeds != 1)}: not told apart from noise"
+    mean, *interval = paired_difference(usual, other)
+    sign, word = (1, "worse") if mean > 0 else (-1, "better")
+    low, high = sorted(sign * end for end in interval)
+    told += f", on average {abs(mean):.2g} {word} (95 %: {low:.2g} to {high:.2g})"
+    if low <= 0:
+        return f"{told}: not told apart from noise with {seeds} seeds"
+    agree = int((np.sign(differences) == sign).sum())
     by_chance = f", which chance alone does once in {2 ** (seeds - 1)} times" if agree == seeds < 8 else ""
-    return f"{means}: a difference ({agree} of {seeds} seeds agree{by_chance})"
+    return f"{told}: a difference ({agree} of {seeds} seeds agree{by_chance})"
 
 # %% ../nbs/11a_tables.ipynb #1dcbf4c3
 def varied_settings(rows: pd.DataFrame) -> list[str]:  # dotted names, and model

@@ -7,14 +7,23 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 from conftest import ROOT
 from PIL import Image
+from quick_papermill import quick_papermill
 
-from fpa_nb.reproduce import make_experiments, reproduce
+from fpa_nb.checkpoint import build_gan
+from fpa_nb.experiments import study_experiments
+from fpa_nb.official import save_official
+from fpa_nb.recipe import make_recipe
+from fpa_nb.reproduce import main, make_experiments, reproduce
+from fpa_nb.sweeps import read_study
 
 COMMAND = Path(sys.executable).with_name("fpa_reproduce")
 SMALL = ["steps=10", "overrides=painter.hidden_size=16 lightgan.fmap_max=8 discriminator.fmap_max=8"]
@@ -158,7 +167,7 @@ def test_a_study_is_killed_and_only_the_rest_is_done(tmp_path, monkeypatch, caps
     digits = [tmp_path / "laptop.toml", "--only", "digits", "-p", f"overrides={tiny}"]
     cats = [ROOT / "studies" / "paper.toml", "--only", "afhq_cat", "-p", f"data_dir={tmp_path / 'cats'}", "batch_size=4"]
     cats += [f"overrides={tiny} painter.hidden_size=16 refiner.widths=[1]", f"cache_dir={tmp_path / 'cache'}"]
-    for study, count in ((digits, 7), (cats, 7)):
+    for study, name in ((digits, "digits"), (cats, "afhq_cat")):
         small = [*study, "steps=4", "-e", "samples=20", "replicates=2", "extractor=pixels"]
         where = ["--runs-dir", tmp_path / "runs", "--reports-dir", tmp_path / "reports"]
         words = [str(word) for word in [*small, *where]]
@@ -168,8 +177,8 @@ def test_a_study_is_killed_and_only_the_rest_is_done(tmp_path, monkeypatch, caps
         capsys.readouterr()
         assert main(words) == 0
         told = capsys.readouterr().out.splitlines()
-        assert sum(line.startswith("done before:") for line in told) == before > 0
-        assert sum(line.startswith("done:") for line in told) == count - before > 0
+        assert sum(line.startswith(f"done before: {name}/") for line in told) == before > 0
+        assert sum(line.startswith(f"done: {name}/") for line in told) == 7 - before > 0
         assert "What painter.steps changes" in (tmp_path / "reports" / "tables.md").read_text()
         shutil.rmtree(tmp_path / "runs")
 
@@ -211,6 +220,21 @@ def test_every_recipe_of_the_studies_builds():
         assert {job.needs for job in jobs if job.needs} <= titles
 
 
+def stand_ins(archive):
+    """An archive of two small painters, of which one tells what it was trained on."""
+    sizes = {"hidden_size": 16, "latent_dim": 16, "mini_latent_dim": 4, "mini_input_size": 8, "steps": 4}
+    small = {f"painter.{name}": value for name, value in sizes.items()} | {"discriminator.fmap_max": 8}
+    made = archive.with_name("made")
+    for name in ("afhq_cat", "unnamed"):
+        path = made / name / "model_1.pt"
+        path.parent.mkdir(parents=True)
+        save_official(path, build_gan(make_recipe("folder", image_size=32, overrides=small)))
+    with zipfile.ZipFile(archive, "w") as opened:
+        for path in sorted(made.rglob("*")):
+            opened.write(path, path.relative_to(made))
+    shutil.rmtree(made)
+
+
 def test_the_authors_models_are_scored(tmp_path, monkeypatch, capsys):
     """Stand-ins for the archive: found, scored each against its dataset, and not again; a hostile one is refused."""
     (tmp_path / "settings.ini").write_text("lib_path = fpa_nb")
@@ -223,14 +247,14 @@ def test_the_authors_models_are_scored(tmp_path, monkeypatch, capsys):
     words = ["--pretrained", "-e", "samples=20", "replicates=2", "extractor=pixels"]
     with pytest.raises(SystemExit):
         main(words)
-    assert "hostile.zip" in capsys.readouterr().err.strip().splitlines()[-1] and not (tmp_path / "data/outside.pt").exists()
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "hostile.zip" in said and not (tmp_path / "data" / "outside.pt").exists()
     (tmp_path / "data" / "pretrained" / "hostile.zip").unlink()
-    case = ROOT / "tests"
     stand_ins(tmp_path / "data" / "pretrained" / "models.zip")
     assert main([*words, "--dry-run"]) == 0 and not list(tmp_path.glob("reports/runs/*"))
     assert main(words) == 1  # of one nothing tells what it was trained on
     said = capsys.readouterr()
-    assert "done: afhq_cat/official/cat" in said.out and "FAILED official:unnamed: nothing tells" in said.err
+    assert "done: afhq_cat/official/afhq_cat" in said.out and "FAILED official:unnamed: nothing tells" in said.err
     main(words)
-    assert "done before: afhq_cat/official/cat" in capsys.readouterr().out
-    assert "official: cat" in (tmp_path / "reports" / "tables.md").read_text()
+    assert "done before: afhq_cat/official/afhq_cat" in capsys.readouterr().out
+    assert "official: afhq_cat" in (tmp_path / "reports" / "tables.md").read_text()

@@ -165,8 +165,9 @@ def test_a_study_is_killed_and_only_the_rest_is_done(tmp_path, monkeypatch, caps
     photographs(tmp_path / "cats", 30)
     tiny = "lightgan.fmap_max=8 discriminator.fmap_max=8 log_every=2 score_every=4 score_samples=20"
     digits = [tmp_path / "laptop.toml", "--only", "digits", "-p", f"overrides={tiny}"]
-    cats = [ROOT / "studies" / "paper.toml", "--only", "afhq_cat", "-p", f"data_dir={tmp_path / 'cats'}", "batch_size=4"]
-    cats += [f"overrides={tiny} painter.hidden_size=16 refiner.widths=[1]", f"cache_dir={tmp_path / 'cache'}"]
+    cats = [ROOT / "studies" / "paper.toml", "--only", "afhq_cat", "-p", f"data_dir={tmp_path / 'cats'}"]
+    cats += [f"cache_dir={tmp_path / 'cache'}", "batch_size=4", "image_size=32"]
+    cats += [f"overrides={tiny} painter.hidden_size=16 refiner.widths=[1,1,1]"]
     for study, name in ((digits, "digits"), (cats, "afhq_cat")):
         small = [*study, "steps=4", "-e", "samples=20", "replicates=2", "extractor=pixels"]
         where = ["--runs-dir", tmp_path / "runs", "--reports-dir", tmp_path / "reports"]

@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['PAPER_SAMPLES', 'EXAMPLE_STEPS', 'TITLES', 'RECORDED', 'Subject', 'record_name', 'check_record', 'source_images',
-           'find_subject', 'note_evaluation', 'read_records', 'left_out']
+           'find_subject', 'note_evaluation', 'run_name', 'changes_in', 'read_records', 'left_out']
 
-# %% ../nbs/11_reports.ipynb #5d47c289
+# %% ../nbs/11_reports.ipynb #631958ff
+import hashlib
 import json
 import re
 import warnings
@@ -187,7 +188,7 @@ def _pretrained_subject(
     check_record(folder, what)
     return _generator_subject(dataset, model, folder, None, found.name, load_pretrained(found).to(device), what)
 
-# %% ../nbs/11_reports.ipynb #9a82f479
+# %% ../nbs/11_reports.ipynb #e5e7b576
 def note_evaluation(
     subject: Subject,
     evaluation: Evaluation,
@@ -199,7 +200,8 @@ def note_evaluation(
     check_record(subject.folder, subject.measured)
     new = {"dataset": subject.dataset, "model": subject.model, "measured": subject.measured}
     record = read_json(path) if path.exists() else new
-    about = {"checkpoint": subject.checkpoint, "step": subject.step, "seed": seed, "seconds": seconds}
+    about = {"checkpoint": subject.checkpoint, "step": subject.step, "trained": record.get("step")}
+    about |= {"seed": seed, "seconds": seconds}
     entry = asdict(evaluation) | about | {"unreadable": len(subject.unreadable)}
     kind = ("name", "checkpoint", "samples", "image_format")
     earlier = record.get("evaluations")
@@ -212,7 +214,31 @@ def note_evaluation(
     subject.folder.mkdir(parents=True, exist_ok=True)
     write_text(path, json.dumps(record, indent=1))
 
-# %% ../nbs/11_reports.ipynb #948a537c
+# %% ../nbs/11_reports.ipynb #ee995e2c
+def run_name(
+    changes: dict,  # changed settings by dotted name
+    seed: int,
+) -> str:
+    """The name of a run in a sweep, which is also that of its folder."""
+    parts = [f"{name}-{_told(value)}" for name, value in sorted(changes.items())]
+    name = "+".join([*parts, f"seed{seed}"])
+    if len(name) > 100:
+        digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+        name = f"{name[:75].rstrip('.+-')}-{digest}+seed{seed}"
+    return check_name(name)
+
+
+def _told(value) -> str:
+    text = "_".join(map(str, value)) or "none" if isinstance(value, (list, tuple)) else str(value)
+    return re.sub(r"[^\w.+-]", "_", text)
+
+
+def changes_in(name: str) -> str:
+    """What the name of a run says of its changed settings; nothing for an unchanged recipe."""
+    match = re.fullmatch(r"(.+)\+seed\d+", name)
+    return match[1] if match else ""
+
+# %% ../nbs/11_reports.ipynb #dd944e09
 PAPER_SAMPLES, EXAMPLE_STEPS = 50_000, 450_000  # the steps of the official README's CelebA example
 TITLES = {
     "fid": "FID",
@@ -233,6 +259,7 @@ class _Entry(BaseModel):
     image_format: str
     checkpoint: str
     step: NonNegativeInt | None
+    trained: NonNegativeInt | None = None  # steps that the run had made
     seconds: FiniteFloat
 
 
@@ -270,7 +297,7 @@ def _remarks(entry: _Entry, recipe: Recipe | None) -> str:
         found += [f"{changed} other settings"] if changed else []
     return ", ".join(found)
 
-# %% ../nbs/11_reports.ipynb #72f1587f
+# %% ../nbs/11_reports.ipynb #8cf2067c
 def _rows_of(path: Path) -> list[dict]:
     """The rows of one record. Raises `ValueError` for what is not one."""
     try:
@@ -284,6 +311,7 @@ def _rows_of(path: Path) -> list[dict]:
         "dataset": dataset,
         "model": check_name(recipe.model if recipe else record.model, "model"),
         "run": run,
+        "changes": changes_in(run) if recipe else "",
         "seed": recipe.seed if recipe else None,
         "painting_steps": recipe.painter.steps if recipe and "fpa" in recipe.model else None,
         "image_size": recipe.painter.image_size if recipe else None,
@@ -300,13 +328,14 @@ def _row_of(entry: _Entry, recipe: Recipe | None) -> dict:
     low, high = entry.interval
     speed = entry.samples / entry.seconds if entry.seconds > 0 else None
     about = {"metric": entry.name, "low": low, "high": high, "images_per_second": speed}
+    about["trained"] = entry.step if entry.trained is None else entry.trained
     return {name: getattr(entry, name) for name in kept} | about | {"remarks": _remarks(entry, recipe)}
 
-# %% ../nbs/11_reports.ipynb #4fa0de43
+# %% ../nbs/11_reports.ipynb #0ad2ef11
 RECORDED = [
     *("dataset", "model", "run", "metric", "value", "low", "high", "kernel", "samples", "real", "image_format", "step"),
-    *("seed", "painting_steps", "image_size", "seconds_per_step", "device", "images_per_second", "checkpoint"),
-    *("remarks", "settings"),
+    *("trained", "seed", "painting_steps", "image_size", "seconds_per_step", "device", "images_per_second"),
+    *("checkpoint", "remarks", "changes", "settings"),
 ]  # columns of `read_records`
 
 

@@ -3,19 +3,28 @@
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import tomllib
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 from conftest import ROOT
 from PIL import Image
+from quick_papermill import quick_papermill
 
-from fpa_nb.reproduce import make_experiments, reproduce
+from fpa_nb.checkpoint import build_gan
+from fpa_nb.experiments import study_experiments
+from fpa_nb.official import save_official
+from fpa_nb.recipe import make_recipe
+from fpa_nb.reproduce import main, make_experiments, reproduce
+from fpa_nb.sweeps import read_study
 
 COMMAND = Path(sys.executable).with_name("fpa_reproduce")
 SMALL = ["steps=10", "overrides=painter.hidden_size=16 lightgan.fmap_max=8 discriminator.fmap_max=8"]
@@ -142,3 +151,108 @@ def test_evaluate_images_in_a_zip_and_rebuild_the_tables(tmp_path):
     places = {"runs_dir": tmp_path / "runs", "folder": tmp_path / "reports", "published": tmp_path / "none.csv"}
     papermill("tables.ipynb", tmp_path / "tables.ipynb", **places)
     assert "StyleGAN2" in (tmp_path / "reports" / "tables.md").read_text()
+
+
+def test_a_study_is_killed_and_only_the_rest_is_done(tmp_path, monkeypatch, capsys):
+    """studies/laptop.toml with one value a setting; and studies/paper.toml as it stands, for one dataset."""
+    laptop = tomllib.loads((ROOT / "studies" / "laptop.toml").read_text())
+    for sweep in laptop["sweep"]:
+        sweep |= {"seeds": [0], "vary": {name: values[-1:] for name, values in sweep.get("vary", {}).items()}}
+    (tmp_path / "laptop.toml").write_text("\n".join(as_toml(sweep) for sweep in laptop["sweep"]))
+    photographs(tmp_path / "cats", 30)
+    tiny = "lightgan.fmap_max=8 discriminator.fmap_max=8 log_every=2 score_every=4 score_samples=20"
+    digits = [tmp_path / "laptop.toml", "--only", "digits", "-p", f"overrides={tiny}"]
+    cats = [ROOT / "studies" / "paper.toml", "--only", "afhq_cat", "-p", f"data_dir={tmp_path / 'cats'}"]
+    cats += [f"cache_dir={tmp_path / 'cache'}", "batch_size=4", "image_size=32"]
+    cats += [f"overrides={tiny} painter.hidden_size=16 refiner.widths=[1,1,1]"]
+    for study, name in ((digits, "digits"), (cats, "afhq_cat")):
+        small = [*study, "steps=4", "-e", "samples=20", "replicates=2", "extractor=pixels"]
+        where = ["--runs-dir", tmp_path / "runs", "--reports-dir", tmp_path / "reports"]
+        words = [str(word) for word in [*small, *where]]
+        begin_and_kill(tmp_path, words)
+        before = len(done(tmp_path))
+        monkeypatch.setattr("fpa_nb.reproduce._papermill", quick_papermill)
+        capsys.readouterr()
+        assert main(words) == 0
+        told = capsys.readouterr().out.splitlines()
+        assert sum(line.startswith(f"done before: {name}/") for line in told) == before > 0
+        assert sum(line.startswith(f"done: {name}/") for line in told) == 7 - before > 0
+        assert "What painter.steps changes" in (tmp_path / "reports" / "tables.md").read_text()
+        shutil.rmtree(tmp_path / "runs")
+
+
+def begin_and_kill(folder, words):
+    command = [sys.executable, Path(__file__).with_name("quick_papermill.py"), *words]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
+        end = time.monotonic() + 300
+        while not done(folder) and first.poll() is None and time.monotonic() < end:
+            time.sleep(0.1)
+        first.kill()
+
+
+def as_toml(sweep):
+    """A sweep as TOML: what JSON writes is TOML, too, but for tables."""
+    lines = ["[[sweep]]"]
+    for name, value in sweep.items():
+        pairs = (f"{json.dumps(key)} = {json.dumps(each)}" for key, each in value.items()) if name in TABLES else ()
+        lines.append(f"{name} = {{{', '.join(pairs)}}}" if name in TABLES else f"{name} = {json.dumps(value)}")
+    return "\n".join(lines)
+
+
+TABLES = ("vary", "train", "evaluate")
+
+
+def photographs(folder, count):
+    """A folder of noise."""
+    rng = np.random.default_rng(0)
+    folder.mkdir()
+    for i in range(count):
+        Image.fromarray(rng.integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(folder / f"{i}.png")
+
+
+def test_every_recipe_of_the_studies_builds():
+    for path, count in (("studies/laptop.toml", 50), ("studies/paper.toml", 42)):
+        jobs = study_experiments(read_study(ROOT / path))
+        titles = {job.title for job in jobs}
+        assert len(titles) == len(jobs) == count and all(job.recipe.steps for job in jobs)
+        assert {job.needs for job in jobs if job.needs} <= titles
+
+
+def stand_ins(archive):
+    """An archive of two small painters, of which one tells what it was trained on."""
+    sizes = {"hidden_size": 16, "latent_dim": 16, "mini_latent_dim": 4, "mini_input_size": 8, "steps": 4}
+    small = {f"painter.{name}": value for name, value in sizes.items()} | {"discriminator.fmap_max": 8}
+    made = archive.with_name("made")
+    for name in ("afhq_cat", "unnamed"):
+        path = made / name / "model_1.pt"
+        path.parent.mkdir(parents=True)
+        save_official(path, build_gan(make_recipe("folder", image_size=32, overrides=small)))
+    with zipfile.ZipFile(archive, "w") as opened:
+        for path in sorted(made.rglob("*")):
+            opened.write(path, path.relative_to(made))
+    shutil.rmtree(made)
+
+
+def test_the_authors_models_are_scored(tmp_path, monkeypatch, capsys):
+    """Stand-ins for the archive: found, scored each against its dataset, and not again; a hostile one is refused."""
+    (tmp_path / "settings.ini").write_text("lib_path = fpa_nb")
+    monkeypatch.chdir(tmp_path)  # a project of its own
+    monkeypatch.setattr("fpa_nb.reproduce._papermill", quick_papermill)
+    photographs(tmp_path / "data", 30)
+    (tmp_path / "data" / "pretrained").mkdir()
+    with zipfile.ZipFile(tmp_path / "data" / "pretrained" / "hostile.zip", "w") as archive:
+        archive.writestr("../outside.pt", "x")
+    words = ["--pretrained", "-e", "samples=20", "replicates=2", "extractor=pixels"]
+    with pytest.raises(SystemExit):
+        main(words)
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "hostile.zip" in said and not (tmp_path / "data" / "outside.pt").exists()
+    (tmp_path / "data" / "pretrained" / "hostile.zip").unlink()
+    stand_ins(tmp_path / "data" / "pretrained" / "models.zip")
+    assert main([*words, "--dry-run"]) == 0 and not list(tmp_path.glob("reports/runs/*"))
+    assert main(words) == 1  # of one nothing tells what it was trained on
+    said = capsys.readouterr()
+    assert "done: afhq_cat/official/afhq_cat" in said.out and "FAILED official:unnamed: nothing tells" in said.err
+    main(words)
+    assert "done before: afhq_cat/official/afhq_cat" in capsys.readouterr().out
+    assert "official: afhq_cat" in (tmp_path / "reports" / "tables.md").read_text()

@@ -1,4 +1,8 @@
-"""`fpa_reproduce` without kernels: what the notebooks do, done by function calls. python quick_papermill.py ARGUMENT ..."""
+"""
+`fpa_reproduce` without kernels: what the notebooks do, done by function calls.
+
+    python quick_papermill.py ARGUMENT ...
+"""
 
 import sys
 import warnings
@@ -27,6 +31,11 @@ def quick_papermill(job, notebook, parameters, stop):
     note_evaluation(subject, result, p.seed, 1.0)
 
 
-if __name__ == "__main__":
+def main(arguments):
+    """In place of `fpa_nb.reproduce.main`."""
     reproduce._papermill = quick_papermill
-    sys.exit(reproduce.main(sys.argv[1:]))
+    sys.exit(reproduce.main(arguments))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -6,7 +6,7 @@ import zipfile
 import lmdb
 import numpy as np
 import pytest
-from damage import EXAMPLES, damaged, long_limit, tries
+from damage import LONG, damaged, long_limit, tries
 from hypothesis import given, settings, strategies as st
 from PIL import Image, features
 
@@ -65,7 +65,7 @@ def test_damaged_zip(data, tmp_path):
             assert str(error)
 
 
-@settings(tries, max_examples=max(12, EXAMPLES // 10))  # each starts a process
+@settings(tries, max_examples=2000 if LONG else 12)  # each starts a process
 @given(data=st.data())
 def test_damaged_database(data, tmp_path):
     folder = tmp_path / "db"

@@ -147,10 +147,11 @@ def plot_setting(
             label = f"{samples} samples" + ("" if pd.isna(trained) else f", {int(trained)} training steps")
             style = {"marker": "o", "capsize": 4, "linestyle": "-" if is_number else "none"}
             ax.errorbar(places, line["mean"], line.spread.fillna(0), label="\n".join([*others.split(), label]), **style)
-        ax.margins(0.15)
-        ax.set(xlabel=setting, ylabel=TITLES[metric], title=dataset, ylim=(0, ax.get_ylim()[1]))
+        ax.margins(x=0.15)
+        top = 1.1 * (group["mean"] + group.spread.fillna(0)).max()
+        ax.set(xlabel=setting, ylabel=TITLES[metric], title=dataset, ylim=(0, top))
         ax.set_xticks(group[setting].unique()) if is_number else None
-        ax.legend(fontsize=7)
+        ax.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.2), frameon=False)
     plt.close(fig)
     return fig
 

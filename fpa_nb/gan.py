@@ -128,11 +128,11 @@ class GanConfig:
     Pydantic's `ValidationError` (a `ValueError`) tells what is wrong with a value.
     """
 
-    loss: Literal["hinge", "pooled_hinge", "dual_contrastive"] = "hinge"  # one of LOSSES
+    loss: Literal["hinge", "pooled_hinge", "dual_contrastive", "relativistic"] = "hinge"  # one of LOSSES
     lr: PositiveFloat = 2e-4  # Adam's learning rate, both players
     ttur_mult: PositiveFloat = 1.0  # factor on the discriminator's learning rate
     adam_betas: tuple[NonNegativeFloat, NonNegativeFloat] = (0.5, 0.9)
-    penalty: Literal["one_centred"] = "one_centred"  # of the discriminator's slope, one of PENALTIES
+    penalty: Literal["one_centred", "zero_centred"] = "one_centred"  # of the discriminator's slope, one of PENALTIES
     penalty_weight: NonNegativeFloat = 10.0
     penalty_every: PositiveInt = 4  # steps between penalties, the first at step 0
     penalty_parts: PositiveInt = 2  # of a batch, one after the other: the same sum in less memory
@@ -189,8 +189,9 @@ class Gan:
         learned = [p for p in generator.parameters() if p.requires_grad]
         self.generator_optimiser = torch.optim.Adam(learned, lr=lr, **adam)
         self.discriminator_optimiser = torch.optim.Adam(discriminator.parameters(), lr=lr * config.ttur_mult, **adam)
-        if config.loss not in LOSSES:
-            raise ValueError(f"loss {config.loss} is an option of chapter 05d: import fpa_nb.options first")
+        if config.loss not in LOSSES or config.penalty not in PENALTIES:
+            later = "loss or penalty of chapters 05d and 05e: import fpa_nb.options and fpa_nb.modern first"
+            raise ValueError(f"{config.loss} with {config.penalty} needs a {later}")
 
     @property
     def sampler(self) -> nn.Module:

@@ -31,7 +31,7 @@ from .checkpoint import Start, build_gan, load_checkpoint, newest_checkpoint, re
 from .data import Batches, ImageData
 from .files import atomic_write, one_line
 from .gan import Gan
-from . import options  # noqa: F401, gives every Gan its options
+from . import modern, options  # noqa: F401, give every Gan its options
 from .recipe import Recipe
 from .run import Run, choose_device, environment, tracking
 

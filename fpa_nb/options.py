@@ -123,7 +123,7 @@ def augment(
 @patch
 def _augment(self: Gan, images: Tensor) -> Tensor:
     """What the discriminator is shown of images: sometimes changed."""
-    return augment(images, self.config.augment_probability, self.config.augment_types)
+    return augment(images, self.augmentation["probability"].item(), self.config.augment_types)
 
 # %% ../nbs/05d_options.ipynb #f0a74fce
 @cache

@@ -202,7 +202,7 @@ def last_state(
 ) -> Gan:
     """The game as the newest whole checkpoint of a run left it, or a new one."""
     gan = build_gan(run.recipe, torch.device(device), start)
-    gan.average_gradients = processes.average_gradients
+    gan.average_gradients, gan.average = processes.average_gradients, processes.mean
     if processes.is_main:
         newest_checkpoint(run.folder / "checkpoints", tqdm.write)
     processes.any(False)  # the others wait until it is done

@@ -154,4 +154,4 @@ def _judge(self: Gan, images: Tensor, with_penalty: bool = False) -> Discriminat
         judge = self._compiled
     with self._autocast(images, with_penalty):
         output = judge(images, recompute=True) if with_penalty else judge(images)
-    return output._replace(logits=tuple(logit.float() for logit in output.logits))
+    return output._replace(logits=tuple(logit.to(images.dtype) for logit in output.logits))

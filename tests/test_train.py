@@ -47,7 +47,7 @@ def test_default_notebook_small(papermill, tmp_path):
     assert painter.config == run.recipe.painter
 
 
-def test_goes_on_where_it_stopped(papermill, tmp_path):
+def test_goes_on_where_it_stopped_unless_nothing_fits(papermill, tmp_path):
     assert papermill(steps=20, name="parts")[0].returncode == 0
     result, page = papermill(steps=30, name="parts")
     assert result.returncode == 0, result.stderr
@@ -58,6 +58,17 @@ def test_goes_on_where_it_stopped(papermill, tmp_path):
     )
     for file in ("model.safetensors", "config.json"):
         assert (parts / file).read_bytes() == (whole / file).read_bytes()
+    result, _ = papermill(steps=40, name="parts", batch_size=32)  # but not with other settings
+    assert result.returncode == 1 and "batch_size: 64 there, 32 now" in result.stderr
+    os.truncate(parts / "training.safetensors", 1000)
+    result, page = papermill(steps=32, name="parts")
+    assert result.returncode == 0, result.stderr
+    (aside,) = parts.parent.glob("damaged-00000030-*")
+    assert f"it is now {aside.name}, and the run goes on from step 20" in printed(page)
+    for path in parts.parent.glob("0*"):
+        os.truncate(path / "training.safetensors", 1000)
+    result, _ = papermill(steps=34, name="parts")
+    assert result.returncode == 1 and "no other to go on from" in result.stderr
 
 
 def test_any_working_directory_and_no_output_path(papermill, tmp_path):
@@ -151,23 +162,3 @@ def test_bad_input_through_papermill(papermill):
     result, _ = papermill(steps="many")
     assert result.returncode == 1
     assert "ValueError: steps: Input should be a valid integer" in result.stderr.strip().splitlines()[-1]
-
-
-def test_damaged_checkpoint(papermill, tmp_path):
-    assert papermill(steps=20)[0].returncode == 0
-    checkpoints = tmp_path / "runs" / "digits" / "fpa" / "seed0" / "checkpoints"
-    os.truncate(checkpoints / "00000020" / "training.safetensors", 1000)
-    result, page = papermill(steps=22)
-    assert result.returncode == 0, result.stderr
-    (aside,) = checkpoints.glob("damaged-00000020-*")
-    assert f"it is now {aside.name}, and the run goes on from step 10" in printed(page)
-    for path in checkpoints.glob("0*"):
-        os.truncate(path / "training.safetensors", 1000)
-    result, _ = papermill(steps=24)
-    assert result.returncode == 1 and "no other to go on from" in result.stderr
-
-
-def test_other_settings_are_refused(papermill):
-    assert papermill(steps=2)[0].returncode == 0
-    result, _ = papermill(steps=4, batch_size=32)
-    assert result.returncode == 1 and "batch_size: 64 there, 32 now" in result.stderr

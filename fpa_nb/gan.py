@@ -117,14 +117,12 @@ def generator_step_as_defined(
     discriminator.zero_grad()
     return loss.detach()
 
-# %% ../nbs/05_gan.ipynb #bfbf9e16
+# %% ../nbs/05_gan.ipynb #99db84e0
 Augmentation = Literal["brightness", "saturation", "contrast", "translation", "cutout", "offset"]
-
-
 BelowOne = Annotated[NonNegativeFloat, Field(lt=1)]
 Share = Annotated[NonNegativeFloat, Field(le=1)]
 
-
+# %% ../nbs/05_gan.ipynb #bfbf9e16
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
 class GanConfig:
     """

@@ -56,6 +56,7 @@ def save_checkpoint(folder: Path, gan: Gan, recipe: Recipe) -> Path:
         "discriminator": gan.discriminator.state_dict(),
         "generator_optimiser": _optimiser_tensors(gan.generator_optimiser),
         "discriminator_optimiser": _optimiser_tensors(gan.discriminator_optimiser),
+        "augmentation": gan.augmentation,
     }
     training = {
         f"{part}/{name}": tensor.contiguous() for part, tensors in parts.items() for name, tensor in tensors.items()
@@ -140,6 +141,7 @@ def load_checkpoint(path: Path, gan: Gan) -> None:
         ) from None
     load_optimiser(gan.generator_optimiser, _part(training, "generator_optimiser"))
     load_optimiser(gan.discriminator_optimiser, _part(training, "discriminator_optimiser"))
+    gan.augmentation |= _part(training, "augmentation")  # which an older checkpoint does not have
     gan.step = int(metadata["step"])
 
 

@@ -21,7 +21,6 @@ import torch
 from fastcore.basics import patch
 from filelock import FileLock
 from PIL import Image
-from sklearn.datasets import load_digits
 from torch import Tensor
 from torchvision.transforms import functional as TF
 from tqdm.auto import tqdm
@@ -131,6 +130,8 @@ def read_prepared(folder: Path) -> ImageData | None:
 # %% ../nbs/04_data.ipynb #7c08ce6e
 def _prepare_digits(image_size: int, channels: int) -> ImageData:
     """Scikit-learn's digits, whose values go from 0 to 16: as bytes they are prepared like any other image."""
+    from sklearn.datasets import load_digits  # takes more than a second, and few need it
+
     pixels = np.round(load_digits().images * (255 / 16)).astype(np.uint8)
     images = np.ascontiguousarray([prepare_image(Image.fromarray(p), image_size, channels) for p in pixels])
     place = "sklearn.datasets.load_digits"

@@ -123,7 +123,7 @@ def augment(
 @patch
 def _augment(self: Gan, images: Tensor) -> Tensor:
     """What the discriminator is shown of images: sometimes changed."""
-    return augment(images, self.config.augment_probability, self.config.augment_types)
+    return augment(images, self.augmentation["probability"].item(), self.config.augment_types)
 
 # %% ../nbs/05d_options.ipynb #f0a74fce
 @cache
@@ -154,4 +154,4 @@ def _judge(self: Gan, images: Tensor, with_penalty: bool = False) -> Discriminat
         judge = self._compiled
     with self._autocast(images, with_penalty):
         output = judge(images, recompute=True) if with_penalty else judge(images)
-    return output._replace(logits=tuple(logit.float() for logit in output.logits))
+    return output._replace(logits=tuple(logit.to(images.dtype) for logit in output.logits))

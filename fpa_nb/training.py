@@ -31,7 +31,7 @@ from .checkpoint import Start, build_gan, load_checkpoint, newest_checkpoint, re
 from .data import Batches, ImageData
 from .files import atomic_write, one_line
 from .gan import Gan
-from . import options  # noqa: F401, gives every Gan its options
+from . import modern, options  # noqa: F401, give every Gan its options
 from .recipe import Recipe
 from .run import Run, choose_device, environment, tracking
 
@@ -202,7 +202,7 @@ def last_state(
 ) -> Gan:
     """The game as the newest whole checkpoint of a run left it, or a new one."""
     gan = build_gan(run.recipe, torch.device(device), start)
-    gan.average_gradients = processes.average_gradients
+    gan.average_gradients, gan.average = processes.average_gradients, processes.mean
     if processes.is_main:
         newest_checkpoint(run.folder / "checkpoints", tqdm.write)
     processes.any(False)  # the others wait until it is done

@@ -1,0 +1,43 @@
+"""The modern game and its adaptive augmentation: two processes on the CPU against one; the study's recipes build."""
+
+import torch
+from conftest import ROOT
+from test_processes import LAUNCH, SMALL, relative, start, tensors
+
+from fpa_nb.reproduce import study_experiments
+from fpa_nb.run import Run
+from fpa_nb.sweeps import read_study
+
+# The probability moves at every step, but stays so small that no batch is augmented: those draws depend on the process.
+MODERN = f"{SMALL} gan.loss=relativistic gan.penalty=zero_centred gan.augment_target=0.01 gan.augment_steps=1000000"
+
+
+def gradient(training, player):
+    """All of a player's: by the relativistic loss that of some biases is zero, but for rounding."""
+    names = [name for name in training if name.startswith(f"{player}_optimiser/") and name.endswith("exp_avg")]
+    return torch.cat([training[name].flatten() for name in names])
+
+
+def test_two_processes(tmp_path):
+    one, _ = start(tmp_path, "one", 2, overrides=MODERN)
+    two, _ = start(tmp_path, "two", 2, *LAUNCH, overrides=MODERN)
+    for player in ("generator", "discriminator"):  # after one step, Adam's first moment is half the gradient
+        expected, found = (gradient(tensors(run, 1), player) for run in (one, two))
+        assert relative(found, expected) < 1e-5, player
+    for name, value in tensors(one, 2).items():
+        if name.startswith("augmentation/"):
+            assert relative(tensors(two, 2)[name], value) < 1e-6, name
+    assert Run(two, None).record["processes"] == 2
+    of_one, of_two = (Run(folder, None).metrics[-1] for folder in (one, two))
+    assert of_one["augment_probability"] > 0
+    for name in ("overfitting", "augment_probability"):
+        assert abs(of_two[name] - of_one[name]) < 1e-4 * abs(of_one[name]), name
+
+
+def test_every_recipe_of_the_study_builds():
+    jobs = study_experiments(read_study(ROOT / "studies" / "game.toml"))
+    assert len({job.title for job in jobs}) == len(jobs) == 17
+    assert {job.recipe.gan.penalty_every for job in jobs} == {1, 4}
+    assert {(job.recipe.gan.loss, job.recipe.gan.penalty, job.recipe.gan.gamma) for job in jobs} == {
+        (loss, penalty, 1.0) for loss in ("hinge", "relativistic") for penalty in ("one_centred", "zero_centred")
+    }

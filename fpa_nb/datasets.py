@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pandas as pd
 from torchvision.datasets import CelebA
-from torchvision.datasets.utils import download_file_from_google_drive
+from torchvision.datasets.utils import check_md5
 
-from .fetch import DownloadError, extract, fetch
-from .files import from_root, one_line
+from .fetch import extract, fetch, fetch_from_drive
+from .files import from_root
 from .images import Source, folder_source, image_source, lmdb_source, sign, zip_source
 
 # %% ../nbs/03d_datasets.ipynb #2e52ce3e
@@ -256,10 +256,5 @@ def _no_zip(path: Path, page: str) -> str | None:
 
 def _download_celeba(root: Path, page: str) -> Path:
     identity, md5, file = CelebA.file_list[0]
-    try:
-        download_file_from_google_drive(identity, root, file, md5)
-    except Exception as error:  # gdown and its network raise many kinds
-        reason = one_line(error)
-        how = f"get it from {page} and put it into {root}"
-        raise DownloadError(f"Google Drive did not give {file} ({reason}): {how}") from None
-    return root / file
+    damaged = lambda path: None if check_md5(path, md5) else f"its MD5 is not {md5}"
+    return fetch_from_drive(identity, root / file, page, lambda path: _no_zip(path, page) or damaged(path))

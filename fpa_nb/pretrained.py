@@ -20,10 +20,9 @@ from dataclasses import dataclass
 from itertools import count as count_from
 from pathlib import Path
 
-import gdown
 
 from .datasets import DATASETS
-from .fetch import DownloadError, extract
+from .fetch import extract, fetch_from_drive
 from .files import from_root, read_text
 from .lightgan import LightGenerator
 from .official import load_official, plain_value, read_arguments
@@ -244,25 +243,16 @@ def fetch_pretrained(
 
 def _download(folder: Path) -> Path:
     """The archive, from Google Drive."""
-    part = folder / "download.part"
-    try:
-        gdown.download(id=DRIVE_FILE, output=str(part), resume=True, quiet=False)
-        kind = _kind(part)
-    except Exception as error:  # gdown and its network raise many kinds
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        how = f"get it with a browser from {PAGE}, and put the file into {folder}"
-        raise DownloadError(f"Google Drive did not give the trained models ({reason}): {how}") from None
-    return part.rename(folder / f"trained_models{kind}")
+    archive = fetch_from_drive(DRIVE_FILE, folder / "trained_models", PAGE, _no_archive)
+    return archive.rename(archive.with_suffix(".tar" if tarfile.is_tarfile(archive) else ".zip"))
 
 # %% ../nbs/08d_pretrained.ipynb #151556d4
-def _kind(path: Path) -> str:
-    """The suffix of an archive, by its content. Raises `ValueError` if it is none."""
-    if tarfile.is_tarfile(path):
-        return ".tar"
-    if zipfile.is_zipfile(path):  # asked second: a tar that ends in a zip file looks like one
-        return ".zip"
+def _no_archive(path: Path) -> str | None:
+    """What is wrong with a file that should be an archive."""
+    if tarfile.is_tarfile(path) or zipfile.is_zipfile(path):
+        return None
     with path.open("rb") as file:
-        raise ValueError(f"what came is no archive: it begins with {file.read(30)!r}")
+        return f"what came is no archive: it begins with {file.read(30)!r}"
 
 
 def unpack(

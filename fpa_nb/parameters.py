@@ -130,7 +130,7 @@ class TrainParameters(Parameters):
 
     dataset: Place = parameter("digits", "one of those of chapter 04, or folder: all images below data_dir")
     model: Place = parameter("fpa", "fpa or fpa_v1; refined: fpa_unet or fpa_v1_unet; baseline: lightgan")
-    recipe: OptionalText = parameter(None, "paper, laptop or digits; None: the dataset's own")
+    recipe: OptionalText = parameter(None, "one of chapter 05a's, as paper or laptop; None: the dataset's own")
     steps: OptionalCount = parameter(None, "training steps; None: the recipe's")
     batch_size: OptionalCount = parameter(None, "images a step; None: the recipe's")
     image_size: OptionalCount = parameter(None, "pixels, a power of two from 16; None: the recipe's")

@@ -4,9 +4,12 @@ import torch
 from conftest import ROOT
 from test_processes import LAUNCH, SMALL, relative, start, tensors
 
-from fpa_nb.reproduce import study_experiments
-from fpa_nb.run import Run
+from fpa_nb.data import prepare
+from fpa_nb.experiments import study_experiments
+from fpa_nb.recipe import make_recipe
+from fpa_nb.run import Run, open_run
 from fpa_nb.sweeps import read_study
+from fpa_nb.training import train
 
 # The probability moves at every step, but stays so small that no batch is augmented: those draws depend on the process.
 MODERN = f"{SMALL} gan.loss=relativistic gan.penalty=zero_centred gan.augment_target=0.01 gan.augment_steps=1000000"
@@ -19,7 +22,9 @@ def gradient(training, player):
 
 
 def test_two_processes(tmp_path):
-    one, _ = start(tmp_path, "one", 2, overrides=MODERN)
+    recipe = make_recipe("digits", steps=2, overrides=MODERN)
+    train(open_run(recipe, tmp_path / "runs", "one"), prepare("digits", image_size=16), device="cpu")
+    one = tmp_path / "runs" / "digits" / "fpa" / "one"
     two, _ = start(tmp_path, "two", 2, *LAUNCH, overrides=MODERN)
     for player in ("generator", "discriminator"):  # after one step, Adam's first moment is half the gradient
         expected, found = (gradient(tensors(run, 1), player) for run in (one, two))

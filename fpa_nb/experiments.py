@@ -8,7 +8,7 @@ __all__ = ['OWN_ADVICE', 'OWN', 'Experiment', 'make_experiments', 'without_repea
 
 # %% ../nbs/11e_experiments.ipynb #34aa610a
 import itertools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ class Experiment:
     train: tuple[tuple[str, Any], ...] = ()  # parameters of the training notebook
     evaluate: tuple[tuple[str, Any], ...] = ()  # parameters of the evaluation notebook
     changes: tuple[tuple[str, Any], ...] = ()  # settings that a sweep changed
+    asked: bool = field(default=True, compare=False)  # for itself, not only because another run needs it
 
     @property
     def name(self) -> str:
@@ -144,22 +145,29 @@ def make_experiments(
     train, evaluate, vary = train or {}, evaluate or {}, vary or {}
     _check_parameters(train, evaluate)
     _check_names(datasets, models, vary)
-    refined = [model.removesuffix("_unet") for model in models if MODELS[model].refines]
+    asked_for, refined = models, [model.removesuffix("_unet") for model in models if MODELS[model].refines]
     models = sorted(dict.fromkeys([*refined, *models]), key=lambda model: MODELS[model].refines)
     passed = {"train": tuple(train.items()), "evaluate": tuple(evaluate.items())}
     jobs = []
-    for dataset, model, asked in itertools.product(datasets, models, combinations(vary, one_at_a_time)):
-        changes = tuple(own_changes(dataset, model, train, asked).items())
-        jobs += [Experiment(dataset, model, seed, str(runs_dir), **passed, changes=changes) for seed in seeds]
+    for dataset, model, varied in itertools.product(datasets, models, combinations(vary, one_at_a_time)):
+        changes = tuple(own_changes(dataset, model, train, varied).items())
+        common = passed | {"changes": changes, "asked": model in asked_for}
+        jobs += [Experiment(dataset, model, seed, str(runs_dir), **common) for seed in seeds]
     return without_repeats(jobs)
 
 
 def without_repeats(jobs: list[Experiment]) -> list[Experiment]:
-    """Each run once. Raises `ValueError` if two would share a folder that are not the same."""
+    """
+    Each run once, where it is first needed, as it is asked for.
+
+    Raises `ValueError` if two would share a folder that are not the same.
+    """
     by_title: dict[str, Experiment] = {}
     for job in jobs:
         known = by_title.setdefault(job.title, job)
-        if known != job:
+        if job.asked and not known.asked:
+            by_title[job.title] = job
+        elif known != job and job.asked == known.asked:
             raise ValueError(f"{job.title} is asked for twice, with different parameters: give them different runs_dir")
     return list(by_title.values())
 

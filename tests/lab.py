@@ -79,7 +79,8 @@ class Lab:
         self.folder, self.browser = folder, browser
         (folder / "nbs").mkdir()
         shutil.copy(ROOT / "settings.ini", folder)
-        shutil.copytree(ROOT / "reports" / "digits", folder / "reports" / "digits")
+        for painters in ("digits", "smiles"):
+            shutil.copytree(ROOT / "reports" / painters, folder / "reports" / painters)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]

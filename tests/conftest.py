@@ -6,9 +6,14 @@ from pathlib import Path
 import pytest
 
 import lab as jupyter
+from fpa_nb.launch import fpa_train
+from fpa_nb.parameters import TrainParameters, checked
 
 ROOT = Path(__file__).resolve().parent.parent
-SMALL = "painter.hidden_size=32 discriminator.fmap_max=16 log_every=5 sample_every=10 save_every=10 score_every=10"
+SMALL = (
+    "painter.hidden_size=32 lightgan.fmap_max=16 discriminator.fmap_max=16 log_every=5 sample_every=10 save_every=10"
+    " score_every=10 score_samples=200"
+)
 
 
 @pytest.fixture
@@ -33,6 +38,17 @@ def papermill(tmp_path):
         if to_stdout:
             output.write_text(result.stdout)
         return result, output
+
+    return run
+
+
+@pytest.fixture
+def program(tmp_path):
+    """Train as nbs/train.ipynb does, in the same places, but in this process: what the program fpa_train calls."""
+
+    def run(**parameters):
+        places = {"runs_dir": str(tmp_path / "runs"), "cache_dir": str(tmp_path / "prepared"), "overrides": SMALL}
+        fpa_train(checked(TrainParameters, **places | parameters))
 
     return run
 

@@ -47,19 +47,19 @@ def test_default_notebook_small(papermill, tmp_path):
     assert painter.config == run.recipe.painter
 
 
-def test_goes_on_where_it_stopped_unless_nothing_fits(papermill, tmp_path):
+def test_goes_on_where_it_stopped_unless_nothing_fits(papermill, program, tmp_path, capsys):
+    """A run in parts, by the notebook and the program in turn, is the run in one go, bit for bit."""
     assert papermill(steps=20, name="parts")[0].returncode == 0
-    result, page = papermill(steps=30, name="parts")
-    assert result.returncode == 0, result.stderr
-    assert "steps 20 -> 30" in printed(page)
-    assert papermill(steps=30, name="whole")[0].returncode == 0
+    program(steps=30, name="parts")
+    assert "steps 20 -> 30" in capsys.readouterr().out
+    program(steps=30, name="whole")
     parts, whole = (
         tmp_path / "runs" / "digits" / "fpa" / name / "checkpoints" / "00000030" for name in ("parts", "whole")
     )
     for file in ("model.safetensors", "config.json"):
         assert (parts / file).read_bytes() == (whole / file).read_bytes()
-    result, _ = papermill(steps=40, name="parts", batch_size=32)  # but not with other settings
-    assert result.returncode == 1 and "batch_size: 64 there, 32 now" in result.stderr
+    with pytest.raises(ValueError, match="batch_size: 64 there, 32 now"):  # not with other settings
+        program(steps=40, name="parts", batch_size=32)
     os.truncate(parts / "training.safetensors", 1000)
     result, page = papermill(steps=32, name="parts")
     assert result.returncode == 0, result.stderr
@@ -67,8 +67,8 @@ def test_goes_on_where_it_stopped_unless_nothing_fits(papermill, tmp_path):
     assert f"it is now {aside.name}, and the run goes on from step 20" in printed(page)
     for path in parts.parent.glob("0*"):
         os.truncate(path / "training.safetensors", 1000)
-    result, _ = papermill(steps=34, name="parts")
-    assert result.returncode == 1 and "no other to go on from" in result.stderr
+    with pytest.raises(ValueError, match="no other to go on from"):
+        program(steps=34, name="parts")
 
 
 def test_any_working_directory_and_no_output_path(papermill, tmp_path):
@@ -94,8 +94,8 @@ def test_folder_of_photographs(papermill, tmp_path):
     assert [name for name, _ in record["data"]["skipped"]] == ["broken.jpg"]
 
 
-def test_refined_painter_from_a_run_and_the_baseline(papermill, tmp_path):
-    assert papermill(steps=2)[0].returncode == 0
+def test_refined_painter_from_a_run_and_the_baseline(papermill, program, tmp_path):
+    program(steps=2)
     start = tmp_path / "runs" / "digits" / "fpa" / "seed0"
     result, page = papermill(model="fpa_unet", start_from=start, steps=2)
     assert result.returncode == 0, result.stderr

@@ -42,13 +42,13 @@ def pictures(count, seed):
 
 
 def test_fid_equals_the_pytorch_fid_command(torch_home, tmp_path):
-    real, painted = pictures(40, 0), pictures(48, 1)
+    real, painted = pictures(20, 0), pictures(24, 1)
     pixels = (real * 255).round().to(torch.uint8).numpy()
     for name, images in (("real", torch.from_numpy(pixels) / 255), ("painted", painted)):
         (tmp_path / name).mkdir()
         for i, image in enumerate(images):
             save_image(image, tmp_path / name / f"{i:03d}.jpg")
-    options = ["--device", "cpu", "--num-workers", "0", "--batch-size", "16"]
+    options = ["--device", "cpu", "--num-workers", "0", "--batch-size", "12"]
     command = [sys.executable, "-m", "pytorch_fid", tmp_path / "real", tmp_path / "painted", *options]
     printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600).stdout
     wanted = float(printed.rsplit("FID:", 1)[1])
@@ -59,7 +59,7 @@ def test_fid_equals_the_pytorch_fid_command(torch_home, tmp_path):
     assert extractor.name != "fid"  # only the original weights give FID
     data = ImageData("pictures", pixels.shape, "made here", "fingerprint", pixels=pixels)
     scorer = Scorer(data, extractor, cache_dir=tmp_path / "statistics")
-    painted_statistics = scorer.gather(painted.split(16))
+    painted_statistics = scorer.gather(painted.split(12))
     ours = frechet_distance(scorer.real, painted_statistics)
     assert ours == pytest.approx(wanted, rel=1e-3)
     assert frechet_distance(scorer.real, scorer.real) == pytest.approx(0, abs=1e-3)  # fewer images than features

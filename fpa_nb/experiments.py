@@ -94,7 +94,12 @@ def state(self: Experiment) -> str:
     samples = int(asked.get("samples", 50_000))
     kind = {"pixels": "frechet_pixel_distance", "inception": "fid"}.get(asked.get("extractor", "auto"))
     evaluations = self.record.get("evaluations", [])
-    done = any(e["samples"] + e.get("unreadable", 0) >= samples and kind in (None, e["name"]) for e in evaluations)
+    done = any(
+        e["samples"] + e.get("unreadable", 0) >= samples
+        and kind in (None, e["name"])
+        and (e.get("trained") or e.get("step") or 0) >= self.steps  # not before it went on
+        for e in evaluations
+    )
     return "done" if done else "to evaluate"
 
 # %% ../nbs/11e_experiments.ipynb #aad4d51f

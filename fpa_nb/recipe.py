@@ -127,7 +127,7 @@ def default_recipe(dataset: str) -> str:
 
 # %% ../nbs/05a_recipe.ipynb #5ca70d5d
 RECIPES["laptop"] = NamedRecipe(
-    seconds=0.55,
+    seconds=1.0,
     changes={
         "steps": 30_000,
         "batch_size": 32,
@@ -188,7 +188,7 @@ RECIPES["digits"] = NamedRecipe(
 MODERN = {"gan.loss": "relativistic", "gan.penalty": "zero_centred"}
 RECIPES["modern"] = NamedRecipe(MODERN, seconds=6.5)
 RECIPES["modern-laptop"] = replace(
-    RECIPES["laptop"], changes=RECIPES["laptop"].changes | MODERN, seconds=0.66
+    RECIPES["laptop"], changes=RECIPES["laptop"].changes | MODERN, seconds=1.2
 )
 
 # %% ../nbs/05a_recipe.ipynb #910bea3a

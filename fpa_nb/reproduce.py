@@ -207,7 +207,9 @@ def plan(
     for job in jobs:
         recipe, left = work.get(job, (None, 0))
         speed = speed_of(recipe, speeds) if left else None
-        known = f"{left * speed.seconds / 3600:.1f} h of training" if speed else "time not known"
+        hours = left * speed.seconds / 3600 if speed else 0
+        time = f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.0f} min"
+        known = f"{time} of training" if speed else "time not known"
         lines.append(f"{job.title:{width}} {job.state}{f', {known}' if left else ''}")
     return "\n".join([*lines, *([costs([*work.values()], speeds, at_once)] if work else [])])
 

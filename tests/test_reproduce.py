@@ -262,8 +262,8 @@ def photographs(folder, count):
 
 
 def test_every_recipe_of_the_studies_builds():
-    for path, count in (("studies/laptop.toml", 50), ("studies/paper.toml", 42)):
-        jobs = study_experiments(read_study(ROOT / path))
+    for name, count in (("laptop", 50), ("paper", 42), ("game", 16), ("few", 2)):
+        jobs = study_experiments(read_study(ROOT / "studies" / f"{name}.toml"))
         titles = {job.title for job in jobs}
         assert len(titles) == len(jobs) == count and all(job.recipe.steps for job in jobs)
         assert {job.needs for job in jobs if job.needs} <= titles

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['Place', 'Words', 'OptionalText', 'Name', 'Sizes', 'Checkpoint', 'Overrides', 'Count', 'OptionalCount', 'Seed',
-           'Extractor', 'complaints', 'Parameters', 'parameter', 'checked', 'TrainParameters', 'EvaluateParameters',
-           'TablesParameters', 'BenchmarkParameters']
+           'Extractor', 'complaints', 'complaint', 'Parameters', 'parameter', 'checked', 'TrainParameters',
+           'EvaluateParameters', 'TablesParameters', 'BenchmarkParameters']
 
 # %% ../nbs/04a_parameters.ipynb #7974e188
 import os
@@ -85,10 +85,11 @@ Extractor = Literal["auto", "inception", "pixels"]
 # %% ../nbs/04a_parameters.ipynb #3c9e960d
 def complaints(error: ValidationError) -> str:
     """All that pydantic found wrong, in one line: where, what, and the value."""
-    return "; ".join(map(_complaint, error.errors()))
+    return "; ".join(map(complaint, error.errors()))
 
 
-def _complaint(error: dict) -> str:
+def complaint(error: dict) -> str:
+    """One of them."""
     place, message = ".".join(map(str, error["loc"])), error["msg"].removeprefix("Value error, ")
     alone = error["type"] in ("value_error", "missing") and not message.startswith("Input")  # it says all by itself
     value = "" if alone else f", not {' '.join(repr(error['input']).split()):.80}"
@@ -122,7 +123,7 @@ def _with_help(kind: type[Parameters], error: dict) -> str:
     name, known = str(error["loc"][0]), kind.model_fields
     if error["type"] == "extra_forbidden":
         return f"unknown parameter {name!r}; known: {', '.join(known)}"
-    return f"{_complaint(error)} ({known[name].description})"
+    return f"{complaint(error)} ({known[name].description})"
 
 # %% ../nbs/04a_parameters.ipynb #948bad8d
 class TrainParameters(Parameters):

@@ -20,7 +20,7 @@ from .files import from_root, one_line, read_text
 from .launch import requested
 from .lightgan import LightGenerator
 from .painter import Painter
-from .parameters import Count, Parameters, Place, Seed, TrainParameters, checked
+from .parameters import Count, Parameters, Place, Seed, TrainParameters, checked, complaint
 from .recipe import MODELS, Recipe, flat_settings, parse_overrides
 from .refiner import RefinedPainter
 
@@ -116,17 +116,17 @@ def make_study(
     try:
         return Study.model_validate(given)
     except ValidationError as error:
-        raise ValueError(f"{where}: " + "; ".join(map(_complaint, error.errors()))) from None
+        raise ValueError(f"{where}: " + "; ".join(map(_in_study, error.errors()))) from None
 
 
-def _complaint(error: dict) -> str:
+def _in_study(error: dict) -> str:
+    """What pydantic found wrong, and in which sweep."""
     first, *rest = error["loc"] or ("study",)
     in_sweep = first == "sweep" and bool(rest)
     place = ", ".join(map(str, [f"sweep {rest[0] + 1}", *rest[1:]] if in_sweep else [first, *rest]))
     if error["type"] == "extra_forbidden":
         return f"{place}: unknown key; known: {', '.join((Sweep if in_sweep else Study).model_fields)}"
-    value = "" if error["type"] == "missing" else f", not {error['input']!r:.80}"
-    return f"{place}: {error['msg']}{value}"
+    return complaint(error | {"loc": (place,)})
 
 
 def read_study(path: str | Path) -> Study:

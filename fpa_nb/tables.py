@@ -92,6 +92,11 @@ def _of_model(setting: str) -> bool:
 ALIKE = ["dataset", "metric", "rest", "others", "samples", "trained"]  # what comparable runs share
 
 
+def _alike(setting: str) -> list[str]:
+    """What runs share that are compared by a setting."""
+    return [name for name in ALIKE if (setting, name) != ("model", "trained")]
+
+
 def _latest(rows: pd.DataFrame) -> pd.DataFrame:
     """Of each run the most thorough evaluation."""
     return rows.sort_values(["samples", "trained"]).groupby("run").tail(1)
@@ -111,13 +116,14 @@ def settings_table(
 ) -> pd.DataFrame:
     """For each value of a setting that was changed: mean, spread, seeds. Raises `ValueError` if none was."""
     entries = []
-    for about, group in _comparable(rows, setting).groupby(ALIKE, dropna=False):
+    for about, group in _comparable(rows, setting).groupby(_alike(setting), dropna=False):
         if group.setting.nunique() < 2:
             continue
         for value, runs in group.groupby("setting"):
             numbers = {"mean": runs.value.mean(), "spread": runs.value.std(), "seeds": len(runs)}
-            minutes = (runs.seconds_per_step * runs.trained).median() / 60
-            entries.append(dict(zip(ALIKE, about)) | {setting: json.loads(value)} | numbers | {"minutes": minutes})
+            numbers["trained"] = runs.trained.median()
+            numbers["minutes"] = (runs.seconds_per_step * runs.trained).median() / 60
+            entries.append(dict(zip(ALIKE, about)) | {setting: json.loads(value)} | numbers)
     if not entries:
         raise ValueError(f"no two runs differ in {setting!r} alone: nothing to compare")
     columns = [*ALIKE[:4], setting, "mean", "spread", "seeds", *ALIKE[4:], "minutes"]
@@ -189,7 +195,7 @@ def compare_setting(
 ) -> list[str]:
     """For each value of a setting a sentence: a difference to the recipe's own value, or none that can be told."""
     sentences = []
-    for about, group in _comparable(rows, setting).groupby(ALIKE, dropna=False):
+    for about, group in _comparable(rows, setting).groupby(_alike(setting), dropna=False):
         values = sorted(group.setting.unique(), key=lambda value: _order(json.loads(value)))
         unchanged = group[[f"{setting}-" not in changes for changes in group.changes]].setting
         usual = unchanged.iloc[0] if len(unchanged) else values[0]
@@ -198,9 +204,16 @@ def compare_setting(
         where = f"{dataset}, {TITLES[metric]}{', ' * bool(others)}{others}"
         for value in values:
             if value != usual:
+                other = group[group.setting == value]
                 change = f"{setting} {_told(json.loads(value))} instead of {_told(json.loads(usual))}"
-                sentences.append(f"{where}: {change}: {_verdict(first, group[group.setting == value])}.")
+                sentences.append(f"{where}: {change}{_longer(first, other)}: {_verdict(first, other)}.")
     return sentences
+
+
+def _longer(usual: pd.DataFrame, other: pd.DataFrame) -> str:
+    """How long two models were trained, if not equally long."""
+    steps, others = usual.trained.median(), other.trained.median()
+    return f" ({others:.0f} training steps instead of {steps:.0f})" if abs(steps - others) > 0 else ""
 
 
 def _verdict(usual: pd.DataFrame, other: pd.DataFrame) -> str:
@@ -225,7 +238,7 @@ def varied_settings(rows: pd.DataFrame) -> list[str]:  # dotted names, and model
     known = [json.loads(text) for text in rows.settings.unique() if text.startswith("{")]
     names = dict.fromkeys(name for settings in known for name in settings)
     several = [name for name in names if len({json.dumps(settings.get(name)) for settings in known}) > 1]
-    values = {name: _comparable(rows, name).groupby(ALIKE, dropna=False).setting.nunique() for name in several}
+    values = {name: _comparable(rows, name).groupby(_alike(name), dropna=False).setting.nunique() for name in several}
     return [name for name, counts in values.items() if counts.max() > 1]
 
 # %% ../nbs/11a_tables.ipynb #8fc882a5

@@ -155,7 +155,9 @@ def plot_setting(
             ax.errorbar(places, line["mean"], line.spread.fillna(0), label="\n".join([*others.split(), label]), **style)
         ax.margins(x=0.15)
         top = 1.1 * (group["mean"] + group.spread.fillna(0)).max()
-        ax.set(xlabel=setting, ylabel=TITLES[metric], title=dataset, ylim=(0, top))
+        wide = group["mean"].max() > 10 * group["mean"].min()
+        ax.set(xlabel=setting, ylabel=TITLES[metric], title=dataset)
+        ax.set(yscale="log") if wide else ax.set(ylim=(0, top))
         ax.set_xticks(group[setting].unique()) if is_number else None
         ax.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.2), frameon=False)
     plt.close(fig)

@@ -211,7 +211,7 @@ def compare_setting(
                 sentences.append(f"{where}: {change}{_longer(first, other)}: {_verdict(first, other)}.")
     return sentences
 
-
+# %% ../nbs/11a_tables.ipynb #982a7fc2
 def _longer(usual: pd.DataFrame, other: pd.DataFrame) -> str:
     """How long two models were trained, if not equally long."""
     steps, others = usual.trained.median(), other.trained.median()

@@ -16,7 +16,7 @@ SMALL = dict(
     hidden_size=32,
     fmap_max=16,
     painting_sizes=64,
-    long_steps=96,
+    long_steps=128,
     compare_steps=1,
     sample_batch=10,
     feature_count=64,
@@ -38,7 +38,7 @@ def test_benchmark(tmp_path):
     table = pd.read_csv(results).set_index(["what", "which"])
     assert set(table.index.unique("what")) >= {
         "painting, 64 x 64",
-        "painting, 64 x 64, T = 96",
+        "painting, 64 x 64, T = 128",
         "local attention",
         "upsample, then convolve",
         "training step, by default",

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['CHECKPOINTS_KEPT', 'Speed', 'measured_speeds', 'time_steps', 'speed_of', 'checkpoint_bytes', 'disk_bytes',
-           'downloads', 'costs']
+           'downloads', 'costs', 'duration']
 
 # %% ../nbs/11d_costs.ipynb #9f576fd5
 import statistics
@@ -124,8 +124,8 @@ def costs(
             by_source[speed.source] = by_source.get(speed.source, 0) + left * speed.seconds
     total = sum(by_source.values()) / at_once
     steps, more = sum(left for _, left in work), f", and {unknown} runs of unknown length" if unknown else ""
-    lines = [f"training in all: {steps} steps, {_time(total)} with {at_once} at once{more}"]
-    lines += [f"  {_time(seconds)} at the speed of: {source}" for source, seconds in by_source.items()]
+    lines = [f"training in all: {steps} steps, {duration(total)} with {at_once} at once{more}"]
+    lines += [f"  {duration(seconds)} at the speed of: {source}" for source, seconds in by_source.items()]
     checkpoints, images = disk_bytes(recipe for recipe, _ in work)
     lines.append(f"disk: {checkpoints / 1e9:.2f} GB of checkpoints at most, {images / 1e9:.2f} GB of prepared images")
     needed = downloads(recipe.dataset for recipe, _ in work)
@@ -134,6 +134,8 @@ def costs(
     return "\n".join(lines)
 
 
-def _time(seconds: float) -> str:
-    """Hours, and days if there are many."""
+def duration(seconds: float) -> str:
+    """Minutes below an hour, and days if there are many hours."""
+    if 0 < seconds < 3600:
+        return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.1f} days"

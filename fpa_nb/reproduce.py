@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 import psutil
 import submitit
 
-from .costs import costs, measured_speeds, speed_of, time_steps
+from .costs import costs, duration, measured_speeds, speed_of, time_steps
 from .datasets import DATASETS
 from .experiments import Experiment, official_experiments, study_experiments
 from .fetch import DownloadError
@@ -207,9 +207,7 @@ def plan(
     for job in jobs:
         recipe, left = work.get(job, (None, 0))
         speed = speed_of(recipe, speeds) if left else None
-        hours = left * speed.seconds / 3600 if speed else 0
-        time = f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.0f} min"
-        known = f"{time} of training" if speed else "time not known"
+        known = f"{duration(left * speed.seconds)} of training" if speed else "time not known"
         lines.append(f"{job.title:{width}} {job.state}{f', {known}' if left else ''}")
     return "\n".join([*lines, *([costs([*work.values()], speeds, at_once)] if work else [])])
 

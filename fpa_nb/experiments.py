@@ -88,11 +88,11 @@ def record(self: Experiment) -> dict:
 @patch(as_prop=True)
 def state(self: Experiment) -> str:
     """to train, to go on training, to evaluate, or done."""
-    made, asked = self.record.get("step") or 0, dict(self.evaluate)
+    made, evaluate = self.record.get("step") or 0, dict(self.evaluate)
     if made < self.steps:
         return "to go on training" if made else "to train"
-    samples = int(asked.get("samples", 50_000))
-    kind = {"pixels": "frechet_pixel_distance", "inception": "fid"}.get(asked.get("extractor", "auto"))
+    samples = int(evaluate.get("samples", 50_000))
+    kind = {"pixels": "frechet_pixel_distance", "inception": "fid"}.get(evaluate.get("extractor", "auto"))
     evaluations = self.record.get("evaluations", [])
     done = any(
         e["samples"] + e.get("unreadable", 0) >= samples

@@ -39,9 +39,8 @@ def test_two_processes(tmp_path):
         assert abs(of_two[name] - of_one[name]) < 1e-4 * abs(of_one[name]), name
 
 
-def test_every_recipe_of_the_study_builds():
+def test_the_study_plays_every_game():
     jobs = study_experiments(read_study(ROOT / "studies" / "game.toml"))
-    assert len({job.title for job in jobs}) == len(jobs) == 19
     assert {job.recipe.gan.penalty_every for job in jobs} == {1, 4}
     assert {(job.recipe.gan.loss, job.recipe.gan.penalty, job.recipe.gan.gamma) for job in jobs} == {
         (loss, penalty, 1.0) for loss in ("hinge", "relativistic") for penalty in ("one_centred", "zero_centred")

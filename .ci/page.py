@@ -1,9 +1,13 @@
 """Make an executed notebook fit to be committed: python .ci/page.py reports/digits.ipynb [RUN_FOLDER]
 
-Drops widget state, progress bars, warnings and papermill's notes from the page, and copies the run's figures, and the
-averaged model of its last checkpoint under the model's name, to a folder beside it.
+Drops widget state, progress bars, warnings and papermill's notes from the page, and the real images, unless they are
+the digits, which may be shown. Copies the run's figures, scores, and the averaged model of its last checkpoint under the
+model's name, to a folder beside it.
 """
 
+import csv
+import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -15,11 +19,16 @@ from execute import kept
 page = Path(sys.argv[1])
 notebook = nbformat.read(page, as_version=4)
 notebook.metadata = {"kernelspec": notebook.metadata["kernelspec"]}
+datasets = re.findall(r'^dataset.*? = "(\w+)"', "\n".join(cell.source for cell in notebook.cells), re.M)
+may_show = datasets[-1:] in ([], ["digits"])
 for cell in notebook.cells:
     cell.metadata = {}
     if cell.cell_type == "code":
         cell.execution_count = None
         cell.outputs = [output for output in cell.outputs if kept(output)]
+        if "job.data.tensor(" in cell.source and not may_show:
+            text = "(The photographs do not come with this package, and are not shown here.)\n"
+            cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=text)]
         for output in cell.outputs:
             output.get("metadata", {}).clear()
             if "execution_count" in output:
@@ -33,3 +42,10 @@ if len(sys.argv) > 2:
     for name in ("config.json", "model.safetensors"):
         shutil.copy(max((run / "checkpoints").glob("[0-9]*")) / name, model / name)
         (model / name).chmod(0o644)
+    samples = json.loads((run / "record.json").read_text())["recipe"]["score_samples"]
+    with open(run / "metrics.csv") as log, open(model / "scores.csv", "w", newline="") as scores:
+        write = csv.writer(scores, lineterminator="\n").writerow
+        write(("step", name := "frechet_pixel_distance", "samples"))
+        for row in csv.DictReader(log):
+            if row[name]:
+                write((row["step"], row[name], samples))

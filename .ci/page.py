@@ -1,8 +1,8 @@
 """Make an executed notebook fit to be committed: python .ci/page.py reports/digits.ipynb [RUN_FOLDER]
 
 Drops widget state, progress bars, warnings and papermill's notes from the page, and the real images, unless they are
-the digits, which may be shown. Copies the run's figures, scores, and the averaged model of its last checkpoint under the
-model's name, to a folder beside it.
+the digits, which may be shown. Copies the run's figures, its scores, and the averaged model of its last checkpoint
+(under the model's name) to a folder beside it.
 """
 
 import csv

@@ -123,12 +123,17 @@ def settings_table(
             numbers = {"mean": runs.value.mean(), "spread": runs.value.std(), "seeds": len(runs)}
             numbers["trained"] = runs.trained.median()
             numbers["minutes"] = (runs.seconds_per_step * runs.trained).median() / 60
-            entries.append(dict(zip(ALIKE, about)) | {setting: json.loads(value)} | numbers)
+            entries.append(dict(zip(ALIKE, about)) | {setting: _shown(json.loads(value))} | numbers)
     if not entries:
         raise ValueError(f"no two runs differ in {setting!r} alone: nothing to compare")
     columns = [*ALIKE[:4], setting, "mean", "spread", "seeds", *ALIKE[4:], "minutes"]
     table = pd.DataFrame(sorted(entries, key=lambda entry: _order(entry[setting])), columns=columns)
     return table.sort_values(["dataset", "metric", "others"], kind="stable", ignore_index=True)
+
+
+def _shown(value):
+    """A value of a setting as a table can hold and look it up: a list as text, and what is not set as "none"."""
+    return "none" if value is None else json.dumps(value) if isinstance(value, (list, dict)) else value
 
 
 def _order(value) -> tuple:
@@ -166,7 +171,7 @@ def plot_setting(
 
 def _told(value) -> str:
     """A value of a setting in words."""
-    return value if isinstance(value, str) else json.dumps(value)
+    return str(_shown(value))
 
 # %% ../nbs/11a_tables.ipynb #a21853f2
 def paired_difference(
@@ -207,7 +212,8 @@ def compare_setting(
         for value in values:
             if value != usual:
                 other = group[group.setting == value]
-                change = f"{setting} {_told(json.loads(value))} instead of {_told(json.loads(usual))}"
+                told, instead = (_told(json.loads(text)) for text in (value, usual))
+                change = f"{setting} {told} instead of {instead}"
                 sentences.append(f"{where}: {change}{_longer(first, other)}: {_verdict(first, other)}.")
     return sentences
 

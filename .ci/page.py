@@ -5,7 +5,6 @@ the digits, which may be shown. Copies the run's figures, its scores, and the av
 (under the model's name) to a folder beside it.
 """
 
-import csv
 import json
 import re
 import shutil
@@ -13,20 +12,21 @@ import sys
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 
 from execute import kept
 
 page = Path(sys.argv[1])
 notebook = nbformat.read(page, as_version=4)
 notebook.metadata = {"kernelspec": notebook.metadata["kernelspec"]}
-datasets = re.findall(r'^dataset.*? = "(\w+)"', "\n".join(cell.source for cell in notebook.cells), re.M)
-may_show = datasets[-1:] in ([], ["digits"])
+subjects = re.findall(r'^(?:dataset|what)\b.*? = "(.*?)"', "\n".join(cell.source for cell in notebook.cells), re.M)
+may_show = "digits" in subjects[-1]  # the last one was passed to papermill
 for cell in notebook.cells:
     cell.metadata = {}
     if cell.cell_type == "code":
         cell.execution_count = None
         cell.outputs = [output for output in cell.outputs if kept(output)]
-        if "job.data.tensor(" in cell.source and not may_show:
+        if "data.tensor(" in cell.source and not may_show:
             text = "(The photographs do not come with this package, and are not shown here.)\n"
             cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=text)]
         for output in cell.outputs:
@@ -43,9 +43,5 @@ if len(sys.argv) > 2:
         shutil.copy(max((run / "checkpoints").glob("[0-9]*")) / name, model / name)
         (model / name).chmod(0o644)
     samples = json.loads((run / "record.json").read_text())["recipe"]["score_samples"]
-    with open(run / "metrics.csv") as log, open(model / "scores.csv", "w", newline="") as scores:
-        write = csv.writer(scores, lineterminator="\n").writerow
-        write(("step", name := "frechet_pixel_distance", "samples"))
-        for row in csv.DictReader(log):
-            if row[name]:
-                write((row["step"], row[name], samples))
+    scores = pd.read_csv(run / "metrics.csv")[["step", "frechet_pixel_distance"]].dropna()
+    scores.assign(samples=samples).to_csv(model / "scores.csv", index=False)

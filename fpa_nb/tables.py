@@ -212,8 +212,7 @@ def compare_setting(
         for value in values:
             if value != usual:
                 other = group[group.setting == value]
-                told, instead = (_told(json.loads(text)) for text in (value, usual))
-                change = f"{setting} {told} instead of {instead}"
+                change = f"{setting} {_told(json.loads(value))} instead of {_told(json.loads(usual))}"
                 sentences.append(f"{where}: {change}{_longer(first, other)}: {_verdict(first, other)}.")
     return sentences
 

@@ -6,6 +6,7 @@
 __all__ = ['PLAIN', 'DATASETS', 'Dataset', 'smiling', 'known_dataset', 'dataset_table', 'find_source', 'download']
 
 # %% ../nbs/03d_datasets.ipynb #53bae098
+import tarfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -68,11 +69,19 @@ def _find_metfaces(root: Path) -> Source | None:
 
 
 def _find_lsun(root: Path) -> Source | None:
-    folder = root / "church_outdoor_train_lmdb"
-    if not folder.exists() and folder.with_suffix(".zip").is_file():
-        extract(folder.with_suffix(".zip"), folder, most_bytes=10 * 10**9)  # a database must lie on disk to be read
+    folder = _unpacked(root / "church_outdoor_train_lmdb.zip", most_bytes=10 * 10**9)
     places = [partial(lmdb_source, folder), partial(lmdb_source, root), partial(folder_source, folder)]
     return _first(*places, partial(folder_source, root, deep=False))
+
+
+def _find_flowers(root: Path) -> Source | None:
+    return folder_source(_unpacked(root / "flower_photos.tgz", most_bytes=10**9))
+
+
+def _unpacked(archive: Path, most_bytes: int) -> Path:
+    """The folder of an archive that lies beside it, unpacked if the archive is there and the folder is not."""
+    folder = archive.with_suffix("")
+    return extract(archive, folder, most_bytes) if archive.is_file() and not folder.exists() else folder
 
 # %% ../nbs/03d_datasets.ipynb #bdb8b30c
 def _find_afhq(kind: str, root: Path) -> Source | None:
@@ -91,6 +100,7 @@ def _find_smiles(root: Path) -> Source | None:
         *(partial(folder_source, root / name / "SMILEs") for name in names),
         *(partial(zip_source, root / f"{name}.zip") for name in names[:3]),
         *(partial(folder_source, root / name) for name in names[:3]),
+        lambda: folder_source(root) if (root / "smiling").is_dir() else None,
     )
     return found and _only_smiles(found)
 
@@ -182,9 +192,21 @@ DATASETS["smiles"] = Dataset(
     page="https://github.com/hromi/SMILEsmileD",
     url="https://github.com/hromi/SMILEsmileD/archive/refs/heads/master.zip",
     archive="SMILEsmileD-master.zip",
-    layouts=("SMILEsmileD-master.zip", "SMILEsmileD-master/", "smiles.zip", "smiles/"),
+    layouts=("SMILEsmileD-master.zip", "SMILEsmileD-master/", "smiles.zip", "smiles/", "smiling/, not_smiling/"),
     find=_find_smiles,
     citation="D. Hromada et al., SMILEsmileD",
+)
+DATASETS["flowers"] = Dataset(
+    "Flower photos, of TensorFlow's tutorials",
+    images=3_670,
+    licence="CC BY 2.0",
+    page="https://www.tensorflow.org/datasets/catalog/tf_flowers",
+    url="http://download.tensorflow.org/example_images/flower_photos.tgz",
+    archive="flower_photos.tgz",
+    gigabytes=0.23,
+    layouts=("flower_photos.tgz", "flower_photos/"),
+    find=_find_flowers,
+    citation="The TensorFlow Team, Flowers, 2019",
 )
 DATASETS["folder"] = Dataset(
     "Any folder, or zip file, of images", layouts=(f"**/{PLAIN}", "*.zip"), find=image_source, broken_allowed=0.5
@@ -218,11 +240,11 @@ def find_source(
     source = dataset.find(root)
     if source is not None:
         return source
-    size = f", about {dataset.gigabytes} GB" if dataset.gigabytes else ""
+    size = f"about {dataset.gigabytes} GB" if dataset.gigabytes else "size not known"
     loadable = dataset.url or name == "celeba"
     get = f"run fpa_nb.datasets.download({name!r}, {str(root)!r})" if loadable else "download it by hand"
     offered = f"get it from {dataset.url or dataset.page} (licence: {dataset.licence}; {dataset.page})"
-    raise ValueError(f"{dataset.title} ({dataset.images} images{size}) is not in {root}: {get}, or {offered} "
+    raise ValueError(f"{dataset.title} ({dataset.images} images, {size}) is not in {root}: {get}, or {offered} "
                      f"and put it there as one of: {'; '.join(dataset.layouts)}")
 
 # %% ../nbs/03d_datasets.ipynb #241855b8
@@ -237,7 +259,7 @@ def download(
     """
     dataset, root = known_dataset(name), from_root(root)
     if dataset.url:
-        return fetch(dataset.url, root / dataset.archive, check=partial(_no_zip, page=dataset.page))
+        return fetch(dataset.url, root / dataset.archive, check=partial(_no_archive, page=dataset.page))
     if name == "celeba":
         return _download_celeba(root, dataset.page)
     if not dataset.layouts or name == "folder":
@@ -246,15 +268,15 @@ def download(
     raise ValueError(f"{dataset.title} cannot be downloaded from here: {where}")
 
 
-def _no_zip(path: Path, page: str) -> str | None:
-    """What is wrong with a file that should be a zip file."""
-    if zipfile.is_zipfile(path):
+def _no_archive(path: Path, page: str) -> str | None:
+    """What is wrong with a file that should be a zip file, or a tar file of any compression."""
+    if zipfile.is_zipfile(path) or tarfile.is_tarfile(path):
         return None
     with path.open("rb") as file:
-        return f"it is not a zip file (it begins with {file.read(40)!r}); see {page}"
+        return f"it is not a zip or tar file (it begins with {file.read(40)!r}); see {page}"
 
 
 def _download_celeba(root: Path, page: str) -> Path:
     identity, md5, file = CelebA.file_list[0]
     damaged = lambda path: None if check_md5(path, md5) else f"its MD5 is not {md5}"
-    return fetch_from_drive(identity, root / file, page, lambda path: _no_zip(path, page) or damaged(path))
+    return fetch_from_drive(identity, root / file, page, lambda path: _no_archive(path, page) or damaged(path))

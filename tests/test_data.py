@@ -1,6 +1,7 @@
 """Every form in which a dataset may lie on disk, and preparation to the last bit."""
 
 import io
+import tarfile
 import warnings
 import zipfile
 
@@ -40,6 +41,15 @@ def pack(path, names):
             archive.writestr(name, encoded(picture()))
 
 
+def pack_tar(path, names):
+    with tarfile.open(path, "w:gz") as archive:
+        for name in names:
+            content = encoded(picture())
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+
+
 def database(folder, count=3):
     folder.mkdir(parents=True)
     with lmdb.open(str(folder), map_size=2**24) as opened, opened.begin(write=True) as view:
@@ -47,6 +57,13 @@ def database(folder, count=3):
             view.put(f"{i:040x}".encode(), encoded(picture(), "WEBP"))
 
 
+def smiles(folder):
+    faces = ["positives/positives7/1.jpg", "positives/positives7/2.jpg", "negatives/negatives7/1.jpg"]
+    return [f"{folder}/{name}" for name in faces]
+
+
+BY_CLASS = ["smiling/1.jpg", "smiling/2.jpg", "not_smiling/1.jpg"]
+FLOWERS = ["flower_photos/roses/1.jpg", "flower_photos/roses/2.jpg", "flower_photos/tulips/1.jpg"]
 LAYOUTS = {
     "celeba folder": ("celeba", lambda r: [put(r / "img_align_celeba" / f"{i}.jpg") for i in range(3)]),
     "celeba torchvision": ("celeba", lambda r: [put(r / "celeba" / "img_align_celeba" / f"{i}.jpg") for i in range(3)]),
@@ -81,6 +98,16 @@ LAYOUTS = {
     "afhq exported": ("afhq_cat", lambda r: [put(r / f"{i}.png", encoded(picture(), "PNG")) for i in range(3)]),
     "metfaces": ("metfaces", lambda r: [put(r / "images" / f"{i}.png", encoded(picture(), "PNG")) for i in range(3)]),
     "metfaces archive": ("metfaces", lambda r: pack(r / "images.zip", [f"images/{i}.png" for i in range(3)])),
+    "smiles archive": (
+        "smiles",
+        lambda r: pack(r / "SMILEsmileD-master.zip", smiles("SMILEsmileD-master/SMILEs") + ["SMILEsmileD-master/a.jpg"]),
+    ),
+    "smiles unpacked": ("smiles", lambda r: [put(r / "SMILEsmileD" / name) for name in smiles("SMILEs") + ["a.jpg"]]),
+    "smiles packed by class": ("smiles", lambda r: pack(r / "smiles.zip", BY_CLASS)),
+    "smiles by class": ("smiles", lambda r: [put(r / "smiles" / name) for name in BY_CLASS]),
+    "smiles by class itself": ("smiles", lambda r: [put(r / name) for name in BY_CLASS]),
+    "flowers archive": ("flowers", lambda r: pack_tar(r / "flower_photos.tgz", FLOWERS)),
+    "flowers unpacked": ("flowers", lambda r: [put(r / name) for name in FLOWERS]),
     "folder": ("folder", lambda r: [put(r / "a" / "b" / f"{i}.JPG") for i in range(3)]),
 }
 
@@ -94,7 +121,7 @@ def test_layout(name, lay, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # not as many images as the real dataset has
         data = prepare(name, root, 16, cache_dir=tmp_path / "cache")
-    assert data.shape == (3, 3, 16, 16) and not data.skipped
+    assert data.shape == (3, DATASETS[name].channels, 16, 16) and not data.skipped
     assert data.images.std() > 0
 
 

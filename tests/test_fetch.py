@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 import zipfile
@@ -166,12 +167,25 @@ def test_download_and_prepare_a_dataset(tmp_path):
     assert data.shape == (5, 3, 16, 16)
 
 
+def test_download_and_prepare_a_tar_file(tmp_path):
+    picture, packed = io.BytesIO(), io.BytesIO()
+    Image.new("RGB", (40, 30), "red").save(picture, "JPEG")
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        entry = tarfile.TarInfo("flower_photos/roses/1.jpg")
+        entry.size = len(picture.getvalue())
+        archive.addfile(entry, io.BytesIO(picture.getvalue()))
+    server = Server(content=packed.getvalue())
+    with at(server, "flowers"), pytest.warns(UserWarning, match="has 3670 images"):
+        assert download("flowers", tmp_path).name == "flower_photos.tgz"
+        assert prepare("flowers", tmp_path, 16, cache_dir=tmp_path / "cache").shape == (1, 3, 16, 16)
+
+
 @pytest.mark.parametrize(
     "content, cut", [(b"<!DOCTYPE html>log in", 0), (zipped(), 40)], ids=["a web page", "a cut archive"]
 )
 def test_wrong_file(tmp_path, content, cut):
     server = Server(content=content[: len(content) - cut])
-    with at(server), pytest.raises(DownloadError, match="it is not a zip file"):
+    with at(server), pytest.raises(DownloadError, match="it is not a zip or tar file"):
         download("afhq_cat", tmp_path)
     assert not list(tmp_path.glob("*.zip*"))
 
@@ -179,7 +193,7 @@ def test_wrong_file(tmp_path, content, cut):
 def test_too_small_a_length_is_seen_in_the_archive(tmp_path):
     content = zipped()
     server = Server(lambda handler, number: (handler.send(200, content[:-50]), True)[1])
-    with at(server), pytest.raises(DownloadError, match="it is not a zip file"):
+    with at(server), pytest.raises(DownloadError, match="it is not a zip or tar file"):
         download("afhq_cat", tmp_path)
 
 

@@ -79,12 +79,14 @@ def learning_curves(runs_dir: str | Path) -> dict[str, Figure]:
     return figures
 
 # %% ../nbs/11b_page.ipynb #f40c0c81
-def _paintings(runs_dir: str | Path, each: int = 2) -> dict[str, Painting]:
-    """A few paintings of every run with steps to show, by caption."""
+def _paintings(runs_dir: str | Path, beside: Path, each: int = 2) -> dict[str, Painting]:
+    """A few paintings of every painter beside the page, and of every run with steps to show, by caption."""
+    trained = sorted(path.parent for path in beside.glob("*/*/model.safetensors"))
+    runs = sorted(path.parent for path in from_root(runs_dir).glob("*/*/*/record.json"))
     found = {}
-    for folder in sorted(p.parent for p in from_root(runs_dir).glob("*/*/*/record.json")):
+    for folder in trained + runs:
         try:
-            usual = not changes_in(folder.name) and Run(folder, None).checkpoints
+            usual = folder in trained or (not changes_in(folder.name) and Run(folder, None).checkpoints)
             painter = load_painter(folder) if usual else None
         except (OSError, ValueError, KeyError, TypeError) as error:
             left_out(folder, error)
@@ -164,15 +166,15 @@ def _asked(found: dict[str, tuple]) -> str:
     return f"<p>What the runs tell about: {', '.join(map(html.escape, found))}.</p>"
 
 
-def _page(tables: dict[str, pd.DataFrame], found: dict[str, tuple], runs_dir: str | Path) -> str:
-    strips = {f"Painting steps: {'/'.join(p.parts[-5:-2])}": p
-              for p in sorted(from_root(runs_dir).glob("*/*/*/figures/strip.png"))
-              if not changes_in(p.parts[-3])}  # fmt: skip
+def _page(tables: dict[str, pd.DataFrame], found: dict[str, tuple], runs_dir: str | Path, beside: Path) -> str:
+    of_runs = (p for p in from_root(runs_dir).glob("*/*/*/figures/strip.png") if not changes_in(p.parts[-3]))
+    strips = {f"Painting steps: {p.parent.name}": p for p in sorted(beside.glob("*/strip.png"))}
+    strips |= {f"Painting steps: {'/'.join(p.parts[-5:-2])}": p for p in sorted(of_runs)}
     shown = {t: f"<h2>{html.escape(t)}</h2>{table.rename_axis(index=None).to_html()}" for t, table in tables.items()}
     results, speed = ([p for title, p in shown.items() if title.startswith("(d)") == last] for last in (False, True))
     told = [_asked(found), *(_answer(setting, *answer) for setting, answer in found.items())]
     pictures = [_picture(figure, title) for title, figure in (learning_curves(runs_dir) | strips).items()]
-    scrubber = [_scrubber(paintings)] if (paintings := _paintings(runs_dir)) else []
+    scrubber = [_scrubber(paintings)] if (paintings := _paintings(runs_dir, beside)) else []
     head = f'<head><meta charset="utf-8"><title>fpa_nb: results</title><style>{STYLE}</style></head>'
     body = f"<h1>Results</h1><p>{NOTE}</p>{''.join([*results, *told, *pictures, *scrubber, *speed])}"
     return f'<!doctype html><html lang="en">{head}<body>{body}</body></html>\n'
@@ -180,7 +182,7 @@ def _page(tables: dict[str, pd.DataFrame], found: dict[str, tuple], runs_dir: st
 # %% ../nbs/11b_page.ipynb #5b265dbe
 def write_reports(
     runs_dir: str | Path = "reports/runs",
-    folder: str | Path = "reports",  # where tables and page are written
+    folder: str | Path = "reports",  # where tables and page are written; the painters that lie in it are shown, too
     published: str | Path = "reports/published.csv",
     benchmark: str | Path = "reports/benchmark.csv",  # results of nbs/benchmark.ipynb, if there are any
 ) -> dict[str, pd.DataFrame]:
@@ -192,5 +194,5 @@ def write_reports(
         tables["(d) Speed as ratios, measured side by side"] = measured
     found = answers(rows)
     _write_all(tables, found, rows, folder)
-    write_text(folder / "index.html", _page(tables, found, runs_dir))
+    write_text(folder / "index.html", _page(tables, found, runs_dir, folder))
     return tables

@@ -236,7 +236,7 @@ def _verdict(usual: pd.DataFrame, other: pd.DataFrame) -> str:
     if low <= 0 or seeds < 3:  # two agree by chance every other time
         return f"{told}: not told apart from noise with {seeds} seeds"
     agree = int((np.sign(differences) == sign).sum())
-    by_chance = f", which chance alone does once in {2 ** (seeds - 1)} times" if agree == seeds < 8 else ""
+    by_chance = f", which chance alone does one time in {2 ** (seeds - 1)}" if agree == seeds < 8 else ""
     return f"{told}: a difference ({agree} of {seeds} seeds agree{by_chance})"
 
 # %% ../nbs/11a_tables.ipynb #1dcbf4c3
@@ -318,7 +318,7 @@ def _distance_tables(rows: pd.DataFrame, published: pd.DataFrame, title: str) ->
 
 # %% ../nbs/11a_tables.ipynb #f8ce9f43
 def _speed_table(rows: pd.DataFrame) -> pd.DataFrame:
-    timed = rows[rows.seconds_per_step.notna() & (rows.changes == "")]
+    timed = latest(rows[rows.seconds_per_step.notna() & (rows.changes == "")])
     titles = {
         "seconds_per_step": "seconds a training step, scores and samples included",
         "images_per_second": "images a second, painted and scored",

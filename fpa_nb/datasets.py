@@ -67,7 +67,7 @@ def _find_metfaces(root: Path) -> Source | None:
     folders = ("images", "metfaces/images", "metfaces-dataset/images")
     return _find_in(root, folders, ("metfaces.zip", "images.zip"))
 
-
+# %% ../nbs/03d_datasets.ipynb #34c40f51
 def _find_lsun(root: Path) -> Source | None:
     folder = _unpacked(root / "church_outdoor_train_lmdb.zip", most_bytes=10 * 10**9)
     places = [partial(lmdb_source, folder), partial(lmdb_source, root), partial(folder_source, folder)]
@@ -212,7 +212,7 @@ DATASETS["folder"] = Dataset(
     "Any folder, or zip file, of images", layouts=(f"**/{PLAIN}", "*.zip"), find=image_source, broken_allowed=0.5
 )
 
-
+# %% ../nbs/03d_datasets.ipynb #51bbebf1
 def known_dataset(name: str) -> Dataset:
     """The dataset of a name. Raises `ValueError` for an unknown one."""
     if name not in DATASETS:

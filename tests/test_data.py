@@ -57,11 +57,8 @@ def database(folder, count=3):
             view.put(f"{i:040x}".encode(), encoded(picture(), "WEBP"))
 
 
-def smiles(folder):
-    faces = ["positives/positives7/1.jpg", "positives/positives7/2.jpg", "negatives/negatives7/1.jpg"]
-    return [f"{folder}/{name}" for name in faces]
-
-
+KINDS = ("positives/positives7", "negatives/negatives7")
+UNPACKED = ["a.jpg", *(f"SMILEs/{kind}/{i}.jpg" for kind, count in zip(KINDS, (2, 1)) for i in range(count))]
 BY_CLASS = ["smiling/1.jpg", "smiling/2.jpg", "not_smiling/1.jpg"]
 FLOWERS = ["flower_photos/roses/1.jpg", "flower_photos/roses/2.jpg", "flower_photos/tulips/1.jpg"]
 LAYOUTS = {
@@ -100,9 +97,9 @@ LAYOUTS = {
     "metfaces archive": ("metfaces", lambda r: pack(r / "images.zip", [f"images/{i}.png" for i in range(3)])),
     "smiles archive": (
         "smiles",
-        lambda r: pack(r / "SMILEsmileD-master.zip", smiles("SMILEsmileD-master/SMILEs") + ["SMILEsmileD-master/a.jpg"]),
+        lambda r: pack(r / "SMILEsmileD-master.zip", [f"SMILEsmileD-master/{name}" for name in UNPACKED]),
     ),
-    "smiles unpacked": ("smiles", lambda r: [put(r / "SMILEsmileD" / name) for name in smiles("SMILEs") + ["a.jpg"]]),
+    "smiles unpacked": ("smiles", lambda r: [put(r / "SMILEsmileD" / name) for name in UNPACKED]),
     "smiles packed by class": ("smiles", lambda r: pack(r / "smiles.zip", BY_CLASS)),
     "smiles by class": ("smiles", lambda r: [put(r / "smiles" / name) for name in BY_CLASS]),
     "smiles by class itself": ("smiles", lambda r: [put(r / name) for name in BY_CLASS]),

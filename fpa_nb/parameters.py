@@ -129,7 +129,7 @@ def _with_help(kind: type[Parameters], error: dict) -> str:
 class TrainParameters(Parameters):
     """Parameters of nbs/train.ipynb and of `fpa_train`."""
 
-    dataset: Place = parameter("digits", "one of those of chapter 04, or folder: all images below data_dir")
+    dataset: Place = parameter("digits", "one of those of chapter 03d, or folder: all images below data_dir")
     model: Place = parameter("fpa", "fpa or fpa_v1; refined: fpa_unet or fpa_v1_unet; baseline: lightgan")
     recipe: OptionalText = parameter(None, "one of chapter 05a's, as paper or laptop; None: the dataset's own")
     steps: OptionalCount = parameter(None, "training steps; None: the recipe's")

@@ -1,7 +1,7 @@
 """Check that the notebooks keep the house rules: python .ci/check.py [NOTEBOOK ...]
 
-Lines fit a screen, the cells of chapters hold one idea, and imports go up only. Without names all are checked, and that the
-chapters lead from one to the next in the order of the index.
+Lines fit a screen, the cells of chapters hold one idea, and imports go up only. Without names all are checked, and that
+the chapters lead from one to the next in the order of the index.
 """
 
 import re

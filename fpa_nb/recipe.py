@@ -145,7 +145,6 @@ RECIPES["laptop"] = NamedRecipe(
         "discriminator.decoder_upsamples": 1,
         "gan.lr": 4e-4,
         **EARLY_AVERAGE,
-        "gan.ema_decay": 0.998,
     },
     by_model={
         "lightgan": {

@@ -20,7 +20,7 @@ page = Path(sys.argv[1])
 notebook = nbformat.read(page, as_version=4)
 notebook.metadata = {"kernelspec": notebook.metadata["kernelspec"]}
 subjects = re.findall(r'^(?:dataset|what)\b.*? = "(.*?)"', "\n".join(cell.source for cell in notebook.cells), re.M)
-may_show = "digits" in "".join(subjects[-1:])  # the last one was passed to papermill; a page of tables has none
+may_show = bool(subjects) and "digits" in subjects[-1]  # the last one was passed to papermill; tables have none
 for cell in notebook.cells:
     cell.metadata = {}
     if cell.cell_type == "code":

@@ -17,7 +17,7 @@ import pandas as pd
 from torchvision.datasets import CelebA
 from torchvision.datasets.utils import check_md5
 
-from .fetch import extract, fetch, fetch_from_drive
+from .fetch import DAMAGE, extract, fetch, fetch_from_drive
 from .files import from_root
 from .images import Source, folder_source, image_source, lmdb_source, sign, zip_source
 
@@ -259,7 +259,8 @@ def download(
     """
     dataset, root = known_dataset(name), from_root(root)
     if dataset.url:
-        return fetch(dataset.url, root / dataset.archive, check=partial(_no_archive, page=dataset.page))
+        check = partial(_not_whole, name=dataset.archive, page=dataset.page)
+        return fetch(dataset.url, root / dataset.archive, check=check)
     if name == "celeba":
         return _download_celeba(root, dataset.page)
     if not dataset.layouts or name == "folder":
@@ -267,16 +268,29 @@ def download(
     where = f"get it from {dataset.page} and put it into {root} as one of: {'; '.join(dataset.layouts)}"
     raise ValueError(f"{dataset.title} cannot be downloaded from here: {where}")
 
-
-def _no_archive(path: Path, page: str) -> str | None:
-    """What is wrong with a file that should be a zip file, or a tar file of any compression."""
-    if zipfile.is_zipfile(path) or tarfile.is_tarfile(path):
+# %% ../nbs/03d_datasets.ipynb #241855b9
+def _not_whole(path: Path, name: str, page: str) -> str | None:
+    """What is wrong with a file that should be an archive of this name: a whole zip file, or tar file."""
+    kind, is_whole = ("zip", zipfile.is_zipfile) if name.endswith(".zip") else ("tar", _is_whole_tar)
+    if is_whole(path):
         return None
     with path.open("rb") as file:
-        return f"it is not a zip or tar file (it begins with {file.read(40)!r}); see {page}"
+        return f"it is not a {kind} file (it begins with {file.read(40)!r}); see {page}"
+
+
+def _is_whole_tar(path: Path) -> bool:
+    """Whether a tar file can be read to its end, where a zip file has the list of its entries."""
+    try:
+        with tarfile.open(path) as opened:
+            found = opened.getmembers()
+            while opened.fileobj.read(2**20):  # what is packed has its checksum at the end
+                pass
+        return bool(found)
+    except DAMAGE:
+        return False
 
 
 def _download_celeba(root: Path, page: str) -> Path:
     identity, md5, file = CelebA.file_list[0]
     damaged = lambda path: None if check_md5(path, md5) else f"its MD5 is not {md5}"
-    return fetch_from_drive(identity, root / file, page, lambda path: _no_archive(path, page) or damaged(path))
+    return fetch_from_drive(identity, root / file, page, lambda path: _not_whole(path, file, page) or damaged(path))

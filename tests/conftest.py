@@ -1,6 +1,8 @@
 import importlib.util
+import io
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,17 @@ SMALL = (
     "painter.hidden_size=32 lightgan.fmap_max=16 discriminator.fmap_max=16 log_every=5 sample_every=10 save_every=10"
     " score_every=10 score_samples=200"
 )
+
+
+def tarred(contents):
+    """A packed tar file of these contents by name."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        for name, content in contents.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return packed.getvalue()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Every form in which a dataset may lie on disk, and preparation to the last bit."""
 
 import io
-import tarfile
 import warnings
 import zipfile
 
@@ -9,6 +8,7 @@ import lmdb
 import numpy as np
 import pytest
 import torch
+from conftest import tarred
 from PIL import Image
 from torchvision import transforms
 
@@ -39,15 +39,6 @@ def pack(path, names):
     with zipfile.ZipFile(path, "w") as archive:
         for name in names:
             archive.writestr(name, encoded(picture()))
-
-
-def pack_tar(path, names):
-    with tarfile.open(path, "w:gz") as archive:
-        for name in names:
-            content = encoded(picture())
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            archive.addfile(entry, io.BytesIO(content))
 
 
 def database(folder, count=3):
@@ -103,7 +94,10 @@ LAYOUTS = {
     "smiles packed by class": ("smiles", lambda r: pack(r / "smiles.zip", BY_CLASS)),
     "smiles by class": ("smiles", lambda r: [put(r / "smiles" / name) for name in BY_CLASS]),
     "smiles by class itself": ("smiles", lambda r: [put(r / name) for name in BY_CLASS]),
-    "flowers archive": ("flowers", lambda r: pack_tar(r / "flower_photos.tgz", FLOWERS)),
+    "flowers archive": (
+        "flowers",
+        lambda r: put(r / "flower_photos.tgz", tarred(dict.fromkeys(FLOWERS, encoded(picture())))),
+    ),
     "flowers unpacked": ("flowers", lambda r: [put(r / name) for name in FLOWERS]),
     "folder": ("folder", lambda r: [put(r / "a" / "b" / f"{i}.JPG") for i in range(3)]),
 }

@@ -8,7 +8,6 @@ import signal
 import stat
 import subprocess
 import sys
-import tarfile
 import threading
 import time
 import zipfile
@@ -17,6 +16,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
+from conftest import tarred
 from PIL import Image
 
 import fpa_nb.data
@@ -146,12 +146,17 @@ def test_always_too_large_a_length(target):
     assert not target.exists() and target.with_name("data.zip.part").exists()
 
 
+def jpeg(sizes=(80, 70)):
+    file = io.BytesIO()
+    Image.fromarray(np.random.default_rng(1).integers(0, 255, (*sizes, 3), dtype=np.uint8)).save(file, "JPEG")
+    return file.getvalue()
+
+
 def zipped(names=("afhq/train/cat/a.jpg",), sizes=(80, 70)):
-    picture, packed = io.BytesIO(), io.BytesIO()
-    Image.fromarray(np.random.default_rng(1).integers(0, 255, (*sizes, 3), dtype=np.uint8)).save(picture, "JPEG")
+    packed, picture = io.BytesIO(), jpeg(sizes)
     with zipfile.ZipFile(packed, "w") as archive:
         for name in names:
-            archive.writestr(name, picture.getvalue())
+            archive.writestr(name, picture)
     return packed.getvalue()
 
 
@@ -167,17 +172,24 @@ def test_download_and_prepare_a_dataset(tmp_path):
     assert data.shape == (5, 3, 16, 16)
 
 
+FLOWERS = {f"flower_photos/{kind}/1.jpg": jpeg() for kind in ("roses", "tulips")}
+
+
 def test_download_and_prepare_a_tar_file(tmp_path):
-    picture, packed = io.BytesIO(), io.BytesIO()
-    Image.new("RGB", (40, 30), "red").save(picture, "JPEG")
-    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
-        entry = tarfile.TarInfo("flower_photos/roses/1.jpg")
-        entry.size = len(picture.getvalue())
-        archive.addfile(entry, io.BytesIO(picture.getvalue()))
-    server = Server(content=packed.getvalue())
-    with at(server, "flowers"), pytest.warns(UserWarning, match="has 3670 images"):
+    with at(Server(content=tarred(FLOWERS)), "flowers"), pytest.warns(UserWarning, match="has 3670 images"):
         assert download("flowers", tmp_path).name == "flower_photos.tgz"
-        assert prepare("flowers", tmp_path, 16, cache_dir=tmp_path / "cache").shape == (1, 3, 16, 16)
+        assert prepare("flowers", tmp_path, 16, cache_dir=tmp_path / "cache").shape == (2, 3, 16, 16)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"<!DOCTYPE html>log in", zipped(), tarred(FLOWERS)[:-40], tarred({})],
+    ids=["a web page", "a zip file", "a cut archive", "nothing in it"],
+)
+def test_wrong_tar_file(tmp_path, content):
+    with at(Server(content=content), "flowers"), pytest.raises(DownloadError, match="it is not a tar file"):
+        download("flowers", tmp_path)
+    assert not list(tmp_path.glob("*.tgz*"))
 
 
 @pytest.mark.parametrize(
@@ -185,7 +197,7 @@ def test_download_and_prepare_a_tar_file(tmp_path):
 )
 def test_wrong_file(tmp_path, content, cut):
     server = Server(content=content[: len(content) - cut])
-    with at(server), pytest.raises(DownloadError, match="it is not a zip or tar file"):
+    with at(server), pytest.raises(DownloadError, match="it is not a zip file"):
         download("afhq_cat", tmp_path)
     assert not list(tmp_path.glob("*.zip*"))
 
@@ -193,7 +205,7 @@ def test_wrong_file(tmp_path, content, cut):
 def test_too_small_a_length_is_seen_in_the_archive(tmp_path):
     content = zipped()
     server = Server(lambda handler, number: (handler.send(200, content[:-50]), True)[1])
-    with at(server), pytest.raises(DownloadError, match="it is not a zip or tar file"):
+    with at(server), pytest.raises(DownloadError, match="it is not a zip file"):
         download("afhq_cat", tmp_path)
 
 

@@ -22,7 +22,8 @@ from .checkpoint import build_gan
 from .data import ImageData
 from .datasets import DATASETS
 from .files import from_root, read_json
-from .recipe import RECIPES, Recipe, nearest_recipe, recipe_from_dict
+from .gan import GanConfig
+from .recipe import RECIPES, WRITTEN_EVERY, Recipe, nearest_recipe, recipe_from_dict
 from .run import choose_device, environment
 from .training import expected_seconds
 
@@ -37,7 +38,9 @@ class Speed:
 
 def _kind(recipe: Recipe) -> Recipe:
     """A recipe without what makes no step slower."""
-    return replace(recipe, dataset="folder", seed=0, start_from="", steps=1)
+    usual = {name: getattr(Recipe, name) for name in ("score_samples", *WRITTEN_EVERY)}
+    gan = replace(recipe.gan, **{name: getattr(GanConfig, name) for name in ("lr", "adam_betas", "ema_decay")})
+    return replace(recipe, dataset="folder", seed=0, start_from="", steps=1, gan=gan, **usual)
 
 
 def measured_speeds(runs_dir: str | Path) -> dict[tuple[str, str], Speed]:

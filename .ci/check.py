@@ -1,6 +1,6 @@
 """Check that the notebooks keep the house rules: python .ci/check.py [NOTEBOOK ...]
 
-Lines fit a screen, the cells of chapters hold one idea, and imports go up only. Without names all are checked, and that
+Lines fit a screen, cells hold one idea, and imports go up only. Without names all are checked, and that
 the chapters lead from one to the next in the order of the index.
 """
 
@@ -34,7 +34,7 @@ def check_lines(path: Path) -> list[str]:
         too_long = [line for line in lines if len(line) > LONGEST_LINE]
         wrong += [f"{path.name}, cell {number}: a line of {len(line)} characters: {line[:60]}..." for line in too_long]
         exported += len(lines) if is_exported else 0
-        if kind == "code" and path.name[0].isdigit() and len(lines) > LONGEST_CELL:
+        if kind == "code" and len(lines) > LONGEST_CELL:
             wrong.append(f"{path.name}, cell {number}: a cell of {len(lines)} lines")
     if exported > LONGEST_MODULE:
         wrong.append(f"{path.name} exports {exported} lines: divide it")

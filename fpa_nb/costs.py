@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['CHECKPOINTS_KEPT', 'Speed', 'measured_speeds', 'time_steps', 'speed_of', 'time_in_turns', 'scores_by_step',
-           'score_after', 'checkpoint_bytes', 'disk_bytes', 'downloads', 'costs', 'duration']
+           'score_after', 'checkpoint_bytes', 'disk_bytes', 'downloads', 'costs']
 
 # %% ../nbs/11d_costs.ipynb #9f576fd5
 import statistics
@@ -23,7 +23,7 @@ from .data import ImageData
 from .datasets import DATASETS
 from .files import from_root, read_json
 from .gan import GanConfig
-from .recipe import RECIPES, WRITTEN_EVERY, Recipe, nearest_recipe, recipe_from_dict
+from .recipe import RECIPES, WRITTEN_EVERY, Recipe, duration, nearest_recipe, recipe_from_dict
 from .run import choose_device, environment
 from .training import expected_seconds
 
@@ -160,10 +160,3 @@ def costs(
     told = [f"{name} {size} GB" if size else f"{name} (size not known)" for name, size in needed.items()]
     lines += [f"downloads, unless they are there: {', '.join(told)}"] if told else []
     return "\n".join(lines)
-
-
-def duration(seconds: float) -> str:
-    """Minutes below an hour, and days if there are many hours."""
-    if 0 < seconds < 3600:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.1f} days"

@@ -6,7 +6,7 @@
 __all__ = ['PARTS_WITH_IMAGE_SHAPE', 'WRITTEN_EVERY', 'FREE_TO_CHANGE', 'POOLED', 'V1', 'V2', 'MODELS', 'EARLY_AVERAGE',
            'RECIPES', 'OWN_RECIPES', 'MODERN', 'Recipe', 'Model', 'NamedRecipe', 'default_recipe', 'parse_overrides',
            'setting_names', 'flat_settings', 'recipe_from_dict', 'make_recipe', 'nearest_recipe', 'recipe_note',
-           'differences']
+           'duration', 'differences']
 
 # %% ../nbs/05a_recipe.ipynb #f645a2a7
 import difflib
@@ -299,15 +299,23 @@ def recipe_note(recipe: Recipe) -> str:
     if not RECIPES[name].any_dataset:
         return f"recipe: {name}{changed}"
     others = [other for other in RECIPES if other != name and RECIPES[other].any_dataset]
-    return "\n".join([f"recipe: {name}{changed}; {_cost(name)}", *(f"recipe {o} instead: {_cost(o)}" for o in others)])
+    instead = [f"recipe {o} instead: {_cost(o, RECIPES[o].changes.get('steps', Recipe.steps))}" for o in others]
+    return "\n".join([f"recipe: {name}{changed}; {_cost(name, recipe.steps)}", *instead])
 
 
-def _cost(name: str) -> str:
-    named = RECIPES[name]
-    steps = named.changes.get("steps", Recipe.steps)
-    hours = steps * named.seconds / 3600
-    time = f"{hours:.0f} hours" if hours < 48 else f"{hours / 24:.0f} days"
-    return f"{steps} steps of about {named.seconds} s on two CPU cores take {time}, a GPU much less"
+def _cost(name: str, steps: int) -> str:
+    seconds = RECIPES[name].seconds
+    time = duration(steps * seconds)
+    return f"{steps} steps of about {seconds} s on two CPU cores take {time}, on a GPU much less"
+
+
+def duration(seconds: float) -> str:
+    """Seconds, minutes, hours or days, whichever read best."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 3600:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.1f} days"
 
 # %% ../nbs/05a_recipe.ipynb #34564762
 def differences(old: dict, new: dict, prefix: str = "") -> list[str]:

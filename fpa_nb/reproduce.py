@@ -19,14 +19,14 @@ from contextlib import contextmanager, suppress
 import psutil
 import submitit
 
-from .costs import costs, duration, measured_speeds, speed_of, time_steps
+from .costs import costs, measured_speeds, speed_of, time_steps
 from .datasets import DATASETS
 from .experiments import Experiment, official_experiments, study_experiments
 from .fetch import DownloadError
 from .files import find_root, from_root
 from .page import write_reports
 from .pretrained import PAGE, fetch_pretrained, find_official
-from .recipe import MODELS, parse_overrides
+from .recipe import MODELS, duration, parse_overrides
 from .sweeps import Study, Sweep, make_study, parse_vary, read_study, train_parameters
 
 # %% ../nbs/12_reproduce.ipynb #567c69ee

@@ -19,8 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .fetch import DownloadError, fetch
-from .files import atomic_write, sha256
+from .files import DownloadError, atomic_write, fetch, sha256
 
 # %% ../nbs/07_fid.ipynb #a355642e
 class FeatureStatistics:

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from .fast_layers import local_attention, upsample_then_convolve
-from .layers import ChannelNorm
+from .refiner import ChannelNorm
 from .painter import Pretrained
 
 # %% ../nbs/03_lightgan.ipynb #a765b394

@@ -5,13 +5,12 @@
 # %% auto #0
 __all__ = ['INPUTS', 'SLOW_NETWORKS', 'PainterConfig', 'RepeatedLatent', 'MiniLatents', 'LSTMNetwork', 'TransformerNetwork',
            'Head', 'Painting', 'Pretrained', 'Painter', 'show_images', 'around_grey', 'evenly_spaced', 'show_steps',
-           'slerp']
+           'slerp', 'sample_latents']
 
 # %% ../nbs/01_painter.ipynb #46a8f493
 from collections.abc import Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass as plain_dataclass
-from dataclasses import field
+from dataclasses import dataclass as plain_dataclass, field
 from typing import Literal
 
 import matplotlib.pyplot as plt
@@ -428,3 +427,13 @@ def slerp(
     angle = cosine.acos()
     arc = (((1 - fraction) * angle).sin() * first + (fraction * angle).sin() * second) / angle.sin()
     return torch.where(cosine.abs() < 1 - 1e-6, arc, (1 - fraction) * first + fraction * second)
+
+# %% ../nbs/01_painter.ipynb #b6123035
+def sample_latents(
+    painter: nn.Module,
+    count: int,
+    seed: int = 0,
+) -> Tensor:  # (count, latent_dim), standard normal, on the painter's device
+    """Latents for a painter, always the same for the same seed."""
+    latents = torch.randn(count, painter.latent_dim, generator=torch.Generator().manual_seed(seed))
+    return latents.to(next(painter.parameters()).device)

@@ -19,15 +19,26 @@ from contextlib import contextmanager, suppress
 import psutil
 import submitit
 
-from .costs import costs, measured_speeds, speed_of, time_steps
 from .datasets import DATASETS
-from .experiments import Experiment, official_experiments, study_experiments
-from .fetch import DownloadError
-from .files import find_root, from_root
-from .page import write_reports
-from .pretrained import PAGE, fetch_pretrained, find_official
+from .files import DownloadError, find_root, from_root
+from .models import PAGE, fetch_pretrained, find_official
 from .recipe import MODELS, duration, parse_overrides
-from .sweeps import Study, Sweep, make_study, parse_vary, read_study, train_parameters
+from .reports import write_reports
+from fpa_nb.sweeps import (
+    Experiment,
+    Study,
+    Sweep,
+    costs,
+    make_study,
+    measured_speeds,
+    official_experiments,
+    parse_vary,
+    read_study,
+    speed_of,
+    study_experiments,
+    time_steps,
+    train_parameters,
+)
 
 # %% ../nbs/12_reproduce.ipynb #567c69ee
 class Stopped(Exception):

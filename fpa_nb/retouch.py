@@ -15,14 +15,23 @@ from fastcore.basics import patch
 from torch import Tensor, nn
 from torchvision.utils import make_grid
 
+from .explorer import guarded
 from .files import from_root
-from .gallery import sample_latents
+from .gallery import encode_png
 from .lightgan import LightGenerator
-from .painter import Painter
+from .painter import Painter, sample_latents
 from fpa_nb.rewriting import (
-    Edits, Goal, LayerMemory, load_edit, paste, positions_under, rewrite_towards, sample, save_edit, write_directions,
-)  # fmt: skip
-from .widgets import encode_png, guarded
+    Edits,
+    Goal,
+    LayerMemory,
+    load_edit,
+    paste,
+    positions_under,
+    rewrite_towards,
+    sample,
+    save_edit,
+    write_directions,
+)
 
 # %% ../nbs/10a_retouch.ipynb #7a76554f
 SLIM = {"layout": widgets.Layout(width="250px"), "style": {"description_width": "62px"}}

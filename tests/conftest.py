@@ -82,7 +82,7 @@ def lab(browser, tmp_path_factory):
     """
     A JupyterLab on this machine.
 
-    `with lab.open("09a_explorer.ipynb") as page:` opens a copy of a notebook of ours and runs all its cells.
+    `with lab.open("09_explorer.ipynb") as page:` opens a copy of a notebook of ours and runs all its cells.
     """
     lab = jupyter.Lab(tmp_path_factory.mktemp("lab"), browser)
     yield lab

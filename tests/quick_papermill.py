@@ -12,7 +12,7 @@ from fpa_nb.data import prepare
 from fpa_nb.fid import choose_extractor
 from fpa_nb.launch import fpa_train
 from fpa_nb.parameters import EvaluateParameters, TrainParameters, checked
-from fpa_nb.reports import find_subject, note_evaluation
+from fpa_nb.scoring import find_subject, note_evaluation
 from fpa_nb.scoring import Scorer, evaluate
 
 

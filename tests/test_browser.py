@@ -6,8 +6,10 @@ import sys
 
 import pytest
 
-from fpa_nb.explorer import Edit, apply_edit, export_html
-from fpa_nb.gallery import load_painter, sample_latents
+from fpa_nb.explorer import export_html
+from fpa_nb.interventions import Edit, apply_edit
+from fpa_nb.models import load_painter
+from fpa_nb.painter import sample_latents
 from lab import ROOT, screenshot, watch
 
 pytestmark = pytest.mark.browser
@@ -64,7 +66,7 @@ STEP = ["painted update", "painted canvas", "changed update", "changed canvas"]
 
 
 def test_explorer(lab):
-    with lab.open("09a_explorer.ipynb") as page:
+    with lab.open("09_explorer.ipynb") as page:
         panel = page.locator(".jp-OutputArea-output > .widget-vbox")
         panel.scroll_into_view_if_needed()
         button = lambda text: panel.locator("button").filter(has_text=text)

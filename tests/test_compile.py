@@ -14,7 +14,7 @@ GAME = """
 import torch
 from fpa_nb.gan import Gan, GanConfig
 from fpa_nb.lightgan import Discriminator, DiscriminatorConfig
-from fpa_nb.options import can_compile
+from fpa_nb.gan import can_compile
 from fpa_nb.painter import Painter, PainterConfig
 
 def step(compiled):

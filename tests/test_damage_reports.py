@@ -15,7 +15,7 @@ from fpa_nb.fid import Moments
 from fpa_nb.recipe import make_recipe
 from fpa_nb.reports import read_records
 from fpa_nb.scoring import Scorer
-from fpa_nb.tables import PUBLISHED, build_tables, read_published
+from fpa_nb.reports import PUBLISHED, build_tables, read_published
 
 pytestmark = long_limit
 NOTHING = pd.DataFrame(columns=PUBLISHED).astype({"value": float})

@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 from official_games import DISCRIMINATOR, LIGHTGAN, PAINTER, REFINER, make_gan, same, tensors
 
 from fpa_nb.gan import Gan
-from fpa_nb.official import gan_from_official, load_official, load_start, save_official
+from fpa_nb.models import load_start
+from fpa_nb.official import gan_from_official, load_official, save_official
 from fpa_nb.official_settings import configs_of
 from fpa_nb.painter import Painter
 

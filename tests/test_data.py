@@ -14,7 +14,7 @@ from torchvision import transforms
 
 from fpa_nb.data import Batches, prepare
 from fpa_nb.datasets import DATASETS, find_source
-from fpa_nb.images import prepare_image
+from fpa_nb.datasets import prepare_image
 
 rng = np.random.default_rng(0)
 

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from fpa_nb.data import prepare
-from fpa_nb.reports import find_subject, note_evaluation
+from fpa_nb.scoring import find_subject, note_evaluation
 from fpa_nb.scoring import Scorer, evaluate
 
 

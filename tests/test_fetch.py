@@ -22,8 +22,8 @@ from PIL import Image
 import fpa_nb.data
 from fpa_nb.data import prepare
 from fpa_nb.datasets import DATASETS, download, find_source
-from fpa_nb.images import load_image
-from fpa_nb.fetch import DownloadError, fetch
+from fpa_nb.datasets import load_image
+from fpa_nb.files import DownloadError, fetch
 
 CONTENT = np.random.default_rng(0).bytes(3_000_000)
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings, strategies as st
 from PIL import Image, features
 
 from fpa_nb.data import prepare, read_prepared
-from fpa_nb.images import UnreadableImage, decode_image, image_source, lmdb_source, load_image
+from fpa_nb.datasets import UnreadableImage, decode_image, image_source, lmdb_source, load_image
 
 pytestmark = long_limit
 FORMATS = ["PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF", "DDS", "TGA", "PPM", "ICO", "JPEG2000", "PCX", "SGI"]

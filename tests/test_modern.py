@@ -5,7 +5,7 @@ from conftest import ROOT
 from test_processes import LAUNCH, SMALL, relative, start, tensors
 
 from fpa_nb.data import prepare
-from fpa_nb.experiments import study_experiments
+from fpa_nb.sweeps import study_experiments
 from fpa_nb.recipe import make_recipe
 from fpa_nb.run import Run, open_run
 from fpa_nb.sweeps import read_study

@@ -20,17 +20,13 @@ import pytest
 import torch
 from PIL import Image
 
-from fpa_nb.images import prepare_image
-from fpa_nb.gan import LOSSES, Gan, GanConfig, generator_loss, gradient_penalty, update_ema
+from fpa_nb.datasets import prepare_image
+from fpa_nb.gan import Gan, GanConfig, update_ema
+from fpa_nb.losses import LOSSES, generator_loss, gradient_penalty
 from fpa_nb.lightgan import LightGenerator
-from fpa_nb.options import AUGMENTATIONS
-from fpa_nb.official import (
-    discriminator_from_official,
-    generator_from_official,
-    load_official,
-    official_steps,
-)
-from fpa_nb.official_names import official_name, official_state, whole_official_state
+from fpa_nb.augmentation import AUGMENTATIONS
+from fpa_nb.official import discriminator_from_official, generator_from_official, load_official, official_steps
+from fpa_nb.official_settings import official_name, official_state, whole_official_state
 from fpa_nb.painter import slerp
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -9,7 +9,7 @@ from damage import LONG
 from official_games import DISCRIMINATOR, LIGHTGAN, PAINTER, REFINER, make_gan, same, tensors
 from torch.testing import assert_close
 
-from fpa_nb.checkpoint import build_gan
+from fpa_nb.run import build_gan
 from fpa_nb.gan import Gan
 from fpa_nb.lightgan import Discriminator, DiscriminatorConfig, LightGeneratorConfig
 from fpa_nb.official import gan_from_official, load_official, read_official, save_official

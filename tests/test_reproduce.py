@@ -22,8 +22,8 @@ from conftest import ROOT
 from PIL import Image
 from quick_papermill import main as quick_main, quick_papermill
 
-from fpa_nb.checkpoint import build_gan
-from fpa_nb.experiments import make_experiments, study_experiments
+from fpa_nb.run import build_gan
+from fpa_nb.sweeps import make_experiments, study_experiments
 from fpa_nb.official import save_official
 from fpa_nb.recipe import make_recipe
 from fpa_nb.reproduce import main, reproduce

@@ -10,7 +10,8 @@ from damage import anything, damaged, long_limit, tries
 from hypothesis import given, strategies as st
 from safetensors.torch import load, save
 
-from fpa_nb.gallery import load_painter, sample_latents
+from fpa_nb.models import load_painter
+from fpa_nb.painter import sample_latents
 from fpa_nb.lightgan import LightGenerator, LightGeneratorConfig
 from fpa_nb.painter import Painter, PainterConfig
 from fpa_nb.refiner import RefinedPainter, RefinerConfig

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from conftest import ROOT
-from fpa_nb.checkpoint import load_generator
+from fpa_nb.run import load_generator
 from fpa_nb.recipe import recipe_from_dict
 from fpa_nb.run import Run
 

@@ -12,7 +12,9 @@ import pytest
 import torch
 
 from fpa_nb.browser import build_page
-from fpa_nb.gallery import interpolate, load_painter, sample_latents
+from fpa_nb.gallery import interpolate
+from fpa_nb.models import load_painter
+from fpa_nb.painter import sample_latents
 from fpa_nb.interventions import Edit, apply_edit, parse_steps, step_order
 from fpa_nb.painter import Painter, PainterConfig, slerp
 from fpa_nb.rules import RULES

@@ -1,4 +1,4 @@
-// Interventions between the network that makes a program and the rule that writes it: those of chapter 08c.
+// Interventions between the network that makes a program and the rule that writes it: those of chapter 08.
 import { randperm } from "./random.mjs";
 import { RULES, write } from "./rules.mjs";
 

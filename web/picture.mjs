@@ -23,7 +23,7 @@ function largest(values) {
     return values.reduce((most, x) => Math.max(most, Math.abs(x)), 1e-12);
 }
 
-/** One step as in chapter 09a: its update, the value as strips at its left, the key as strips below. */
+/** One step as in chapter 09: its update, the value as strips at its left, the key as strips below. */
 export function framedUpdate(painting, step) {
     const { channels, steps, height, width } = painting;
     const thickness = Math.max(1, Math.floor(width / 24));

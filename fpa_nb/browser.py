@@ -39,7 +39,7 @@ class _Program(nn.Module):
 
     def forward(self, latents: Tensor) -> tuple[Tensor, ...]:
         painting = self.painter.paint(latents)
-        return painting.keys, painting.values, painting.betas, *painting.extras.values()
+        return painting.keys, painting.values, painting.betas, *painting.gates.values()
 
 
 class _Refine(nn.Module):
@@ -103,7 +103,7 @@ def parts_of(
     painter = getattr(generator, "painter", generator)
     with torch.no_grad():
         painting = painter.paint(latents["latents"])
-    program = Part(_Program(painter), latents, ("keys", "values", "betas", *painting.extras))
+    program = Part(_Program(painter), latents, ("keys", "values", "betas", *painting.gates))
     if painter is generator:
         return {"": program}
     return {"": program, "refiner": Part(_Refine(generator), {"canvas": painting.writes.canvas}, ("image",))}

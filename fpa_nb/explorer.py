@@ -89,8 +89,8 @@ def betas_svg(
             x, y = (t + 0.1) * wide, level(beta)
             bar = f'x="{x:.2f}" y="{y:.2f}" width="{0.8 * wide:.2f}" height="{level(0) - y:.2f}"'
             parts.append(f'<rect {bar} fill="{COLOURS[channels][c]}"/>')
-        for extra in painting.extras.values():
-            numbers = extra[index, c].detach().float().mean(-1).tolist()
+        for gate in painting.gates.values():
+            numbers = gate[index, c].detach().float().mean(-1).tolist()
             points = " ".join(f"{(t + 0.5) * wide:.2f},{level(number):.2f}" for t, number in enumerate(numbers))
             parts.append(f'<polyline points="{points}" fill="none" stroke="#000"/>')
     size = f'width="{width}" height="{channels * row}" viewBox="0 0 {width} {channels * row}"'
@@ -103,12 +103,12 @@ def betas_texts(
     step: int,  # counted from 1
     index: int = 0,  # which picture of the batch
 ) -> list[str]:
-    """The learning rates of one step in figures, and extras in brackets, one text for each channel; means over rows."""
+    """The learning rates of one step in figures, and gates in brackets, one text for each channel; means over rows."""
     pick = lambda tensor: tensor[index, :, step - 1].detach().float().mean(-1).tolist()
-    extras = {name: pick(extra) for name, extra in painting.extras.items()}
+    gates = {name: pick(gate) for name, gate in painting.gates.items()}
     texts = []
     for c, beta in enumerate(pick(painting.betas)):
-        more = ", ".join(f"{name} {numbers[c]:.2f}" for name, numbers in extras.items())
+        more = ", ".join(f"{name} {numbers[c]:.2f}" for name, numbers in gates.items())
         texts.append(f"{beta:.2f} ({more})" if more else f"{beta:.2f}")
     return texts
 

@@ -57,15 +57,15 @@ CHANNELS = {1: ("grey",), 3: ("red", "green", "blue")}
 
 
 def _program(painting: Painting, index: int) -> dict[str, Tensor]:
-    """One picture's keys and values, (channels, steps, size), and its learning rates and extras, (channels, steps)."""
+    """One picture's keys and values, (channels, steps, size), and its learning rates and gates, (channels, steps)."""
     program = {"keys": painting.keys, "values": painting.values, "learning rates": painting.betas.mean(-1)}
-    program |= {name: extra.mean(-1) for name, extra in painting.extras.items()}
+    program |= {name: gate.mean(-1) for name, gate in painting.gates.items()}
     return {name: tensor[index].detach().float().cpu() for name, tensor in program.items()}
 
 
 def _draw_program(axes: np.ndarray, program: dict[str, Tensor], canvas: Tensor) -> None:
     """One channel's program and canvas in two rows of two axes."""
-    keys, values, betas, *extras = program.values()
+    keys, values, betas, *gates = program.values()
     steps, height, width = len(keys), values.shape[-1], keys.shape[-1]
     heat_map = {"aspect": "auto", "interpolation": "nearest"}
     limit, step_range = values.abs().max(), (0.5, steps + 0.5)
@@ -74,8 +74,8 @@ def _draw_program(axes: np.ndarray, program: dict[str, Tensor], canvas: Tensor) 
     axes[0, 1].imshow(canvas, cmap="gray", vmin=0, vmax=1, **heat_map)
     axes[1, 1].imshow(keys, cmap="viridis", extent=(-0.5, width - 0.5, *reversed(step_range)), **heat_map)
     axes[1, 0].bar(range(1, steps + 1), betas, width=0.8, color="0.4")
-    for extra in extras:
-        axes[1, 0].plot(range(1, steps + 1), extra, color="C1", marker=".", markersize=3)
+    for gate in gates:
+        axes[1, 0].plot(range(1, steps + 1), gate, color="C1", marker=".", markersize=3)
     axes[1, 0].set(xlim=step_range, ylim=(min(0, betas.min()), max(1, betas.max())))
 
 # %% ../nbs/06_gallery.ipynb #480bad94
@@ -87,7 +87,7 @@ def show_program(
     """Values, keys and learning rates of all steps around the canvas that they make, a block for each channel."""
     program = _program(painting, index)
     canvas = replace(painting, refined=None).images[index].detach().float().cpu()
-    corner = " and ".join(["learning rates", *painting.extras])
+    corner = " and ".join(["learning rates", *painting.gates])
     fig = plt.figure(figsize=(size * len(canvas), size), layout="constrained")
     for c, block in enumerate(np.atleast_1d(fig.subfigures(1, len(canvas)))):
         axes = block.subplots(2, 2)
@@ -122,8 +122,8 @@ def show_curves(
         axes[1].plot(values[channel, t], color=colour, linewidth=1)
     for c, name in enumerate(names):
         axes[2].plot(range(1, steps + 1), betas[c], marker=".", color=name, label=name)
-        for extra, numbers in program.items():
-            axes[2].plot(range(1, steps + 1), numbers[c], linestyle="--", color=name, label=f"{name}, {extra}")
+        for gate, numbers in program.items():
+            axes[2].plot(range(1, steps + 1), numbers[c], linestyle="--", color=name, label=f"{name}, {gate}")
     axes[2].set_ylim(min(0, betas.min()), max(1.05, betas.max()))
     axes[2].legend(fontsize=8)
     _label(axes[0], f"keys ({names[channel]})", "column")

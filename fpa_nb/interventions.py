@@ -84,10 +84,10 @@ def used_betas(
 
 # %% ../nbs/08_interventions.ipynb #269e2195
 def _program(painting: Painting, rule: str) -> dict[str, Tensor]:
-    """Keys, values, learning rates as used, and the painting's and the rule's extras, (..., steps, size) each."""
+    """Keys, values, learning rates as used, and the painting's and the rule's gates, (..., steps, size) each."""
     program = {"keys": painting.keys, "values": painting.values, "betas": used_betas(painting)}
-    neutral = {name: torch.full_like(painting.keys[..., :1], value) for name, value in RULES[rule].extras.items()}
-    return program | neutral | painting.extras
+    neutral = {name: torch.full_like(painting.keys[..., :1], value) for name, value in RULES[rule].gates.items()}
+    return program | neutral | painting.gates
 
 
 def _switch(
@@ -95,7 +95,7 @@ def _switch(
     on: Tensor,  # (..., steps, 1), whether each step is painted
 ) -> dict[str, Tensor]:
     """The program with steps switched off: they write nothing, and do nothing else to the canvas."""
-    neutral = {name: value for rule in RULES.values() for name, value in rule.extras.items()} | {"betas": 0.0}
+    neutral = {name: value for rule in RULES.values() for name, value in rule.gates.items()} | {"betas": 0.0}
     return program | {name: program[name].where(on, neutral[name]) for name in program.keys() & neutral.keys()}
 
 
@@ -103,7 +103,7 @@ def _write(painter: Painter | RefinedPainter, rule: str, program: dict[str, Tens
     """Execute a program by a rule, with the painter's settings for it."""
     config, rule = getattr(painter, "painter", painter).config, RULES[rule]
     options = {name: getattr(config, name) for name in rule.options if name != "plain_first"}
-    taken = {name: program[name] for name in ("keys", "values", "betas", *rule.extras)}
+    taken = {name: program[name] for name in ("keys", "values", "betas", *rule.gates)}
     return rule.write(**taken, initial=initial, **options)
 
 # %% ../nbs/08_interventions.ipynb #2cb071c7
@@ -131,7 +131,7 @@ def apply_edit(
     program = _program(painting, rule)
     for part in edit.borrow:
         taken = _program(other, rule)
-        names = taken.keys() - {"keys", "values"} if part == "betas" else {part}  # extras go with the learning rates
+        names = taken.keys() - {"keys", "values"} if part == "betas" else {part}  # gates go with the learning rates
         program |= {name: taken[name] for name in names}
     on = torch.tensor([[t not in edit.off] for t in range(1, steps + 1)], device=painting.keys.device)
     program = _switch(program | {"betas": edit.beta_scale * program["betas"]}, on)
@@ -139,7 +139,7 @@ def apply_edit(
     writes = _write(painter, rule, program, painting.writes.initial)
     keys, values, betas = (program.pop(name) for name in ("keys", "values", "betas"))
     refined = None if painting.refined is None else painter.refine(writes.canvas)
-    return replace(painting, keys=keys, values=values, betas=betas, extras=program, writes=writes, refined=refined)
+    return replace(painting, keys=keys, values=values, betas=betas, gates=program, writes=writes, refined=refined)
 
 # %% ../nbs/08_interventions.ipynb #8be6d4f1
 def step_effects(

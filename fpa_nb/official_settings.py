@@ -245,15 +245,15 @@ PAINTER_ARGUMENTS = {
     "out_tanh": "tanh_output",
     "rnn_init_fact": "lstm_init",
     "kvb_init_fact": "head_init",
-    "use_intermed_loss": "judged",
-    "scale_intermed_loss": "judged_scaled",
+    "use_intermed_loss": "supervised_canvases",
+    "scale_intermed_loss": "supervised_scaled",
 }
 REFINER_ARGUMENTS = {
     "unet_tanh": "tanh_canvas",
     "frozen_base": "freeze_painter",
     "stop_grad_unet": "stop_gradient",
-    "pre_unet_loss": "judge_canvas",
-    "use_pre_unet_loss": "judge_canvas",
+    "pre_unet_loss": "supervise_canvas",
+    "use_pre_unet_loss": "supervise_canvas",
 }
 
 # %% ../nbs/07a_official_settings.ipynb #d72e8af9

@@ -56,9 +56,9 @@ class PainterConfig:
     tanh_output: bool = True  # official `out_tanh`; the image is then in (-1, 1)
     lstm_init: PositiveFloat = 1.0  # factor on the LSTM's initial weights (official `rnn_init_fact`)
     head_init: PositiveFloat = 1.0  # factor on the head's initial weights (official `kvb_init_fact`)
-    judged: PositiveInt = 1  # canvases a latent that the discriminator sees (official `use_intermed_loss`); 1: the last
-    judged_scaled: bool = True  # scale a canvas seen after t of T steps by T / t (official `scale_intermed_loss`)
-    judged_late: bool = False  # take them one update late, as the official code does
+    supervised_canvases: PositiveInt = 1  # canvases a latent that the discriminator sees (official `use_intermed_loss`); 1: the last
+    supervised_scaled: bool = True  # scale a canvas seen after t of T steps by T / t (official `scale_intermed_loss`)
+    supervised_late: bool = False  # take them one update late, as the official code does
 
     def __post_init__(self):
         _check_settings(self)
@@ -73,8 +73,8 @@ def _check_settings(config: PainterConfig) -> None:
         raise ValueError(f"inputs='split' needs latent_dim={latent_dim} to be a multiple of steps={steps}")
     if config.inputs == "v1" and config.slow == "lstm" and not config.latent_to_state:
         raise ValueError("inputs='v1' starts the LSTM from the latent: latent_to_state must be True")
-    if config.judged > steps:
-        raise ValueError(f"judged={config.judged} canvases do not fit steps={steps}")
+    if config.supervised_canvases > steps:
+        raise ValueError(f"supervised_canvases={config.supervised_canvases} canvases do not fit steps={steps}")
     if config.slow == "transformer":
         _check_transformer(config)
 
@@ -200,29 +200,29 @@ class Head(nn.Module):
         size, channels, hidden, wide = config.image_size, config.channels, config.hidden_size, config.wide_dim
         self.wide = nn.Sequential(nn.Linear(hidden, wide), nn.ReLU()) if wide else nn.Identity()
         beta_size = 0 if not self.rule.has_betas else size if config.vector_betas else 1
-        self.sizes = [channels * size, channels * size, channels * beta_size, *(channels for _ in self.rule.extras)]
+        self.sizes = [channels * size, channels * size, channels * beta_size, *(channels for _ in self.rule.gates)]
         self.linear = nn.Linear(wide or hidden, sum(self.sizes))
         bound = config.head_init / (channels * (2 * size + 1)) ** 0.5  # the official formula, whatever the outputs
         nn.init.uniform_(self.linear.weight, -bound, bound)
         nn.init.uniform_(self.linear.bias, -bound, bound)
-        for bias, neutral in zip(self.linear.bias.split(self.sizes)[3:], self.rule.extras.values()):
+        for bias, neutral in zip(self.linear.bias.split(self.sizes)[3:], self.rule.gates.values()):
             nn.init.constant_(bias, torch.logit(torch.tensor(neutral), eps=0.1 / config.steps).item())
 
     def forward(
         self,
         hidden: Tensor,  # (batch, steps, hidden_size)
-    ) -> tuple[Tensor, ...]:  # keys, values, betas and the rule's extras, each (batch, channels, steps, its size)
+    ) -> tuple[Tensor, ...]:  # keys, values, betas and the rule's gates, each (batch, channels, steps, its size)
         """The program that the rule is to write."""
         parts = self.linear(self.wide(hidden)).split(self.sizes, -1)
         per_channel = (part.unflatten(-1, (self.config.channels, -1)).transpose(1, 2) for part in parts)
-        keys, values, betas, *extras = per_channel
+        keys, values, betas, *gates = per_channel
         keys = keys.softmax(-1) if self.config.softmax_keys else keys
         values = values.tanh() if self.config.tanh_values else values
         if not self.rule.has_betas:
             betas = torch.ones_like(values[..., :1])
         elif self.config.sigmoid_betas:
             betas = betas.sigmoid()
-        return keys, values, betas, *(extra.sigmoid() for extra in extras)
+        return keys, values, betas, *(gate.sigmoid() for gate in gates)
 
 # %% ../nbs/01_painter.ipynb #b0b81c40
 @plain_dataclass(frozen=True)
@@ -235,7 +235,7 @@ class Painting:
     writes: Writes  # what the rule wrote, in factors
     tanh_output: bool  # whether canvases become images through a tanh
     refined: Tensor | None = None  # (batch, channels, height, width), the image that a refiner (chapter 02) made of it
-    extras: dict[str, Tensor] = field(default_factory=dict)  # the rule's further inputs, (batch, channels, steps, 1)
+    gates: dict[str, Tensor] = field(default_factory=dict)  # the rule's gates, (batch, channels, steps, 1)
 
     @property
     def updates(self) -> Tensor:
@@ -298,16 +298,16 @@ class Painter(nn.Module, Pretrained):
         if latents.ndim != 2 or latents.shape[1] != self.latent_dim:
             given = f"latents have shape {tuple(latents.shape)}"
             raise ValueError(f"{given}; this painter needs (batch, {self.latent_dim})")
-        keys, values, betas, *extras = self.head(self.slow(self.inputs(latents), latents))
-        extras = dict(zip(RULES[self.config.rule].extras, extras))
-        writes = _write(self.config, self.canvas, keys, values, betas, extras)
-        return Painting(keys, values, betas, writes, self.config.tanh_output, extras=extras)
+        keys, values, betas, *gates = self.head(self.slow(self.inputs(latents), latents))
+        gates = dict(zip(RULES[self.config.rule].gates, gates))
+        writes = _write(self.config, self.canvas, keys, values, betas, gates)
+        return Painting(keys, values, betas, writes, self.config.tanh_output, gates=gates)
 
     def forward(self, latents: Tensor) -> Tensor:  # (batch, latent_dim) -> (batch, channels, height, width)
         """Paint a batch of images, in (-1, 1) with `tanh_output`."""
         return self.paint(latents).images
 
-    def training_images(self, latents: Tensor) -> Tensor:  # -> (judged * batch, channels, height, width)
+    def training_images(self, latents: Tensor) -> Tensor:  # -> (supervised_canvases * batch, channels, height, width)
         """What the discriminator sees while training: the final images last, earlier canvases before them."""
         painting = self.paint(latents)
         return torch.cat([*_intermediate_images(painting, self.config), painting.images])
@@ -319,22 +319,22 @@ def _write(
     keys: Tensor,  # (batch, channels, steps, width)
     values: Tensor,  # (batch, channels, steps, height)
     betas: Tensor,  # (batch, channels, steps, 1) or (batch, channels, steps, height)
-    extras: dict[str, Tensor],  # each (batch, channels, steps, 1)
+    gates: dict[str, Tensor],  # each (batch, channels, steps, 1)
 ) -> Writes:
     """The program, written by the painter's rule."""
     rule = RULES[config.rule]
     initial = None if canvas is None else canvas.expand(len(keys), -1, -1, -1)
     options = {name: getattr(config, name) for name in rule.options}
-    return rule.write(keys, values, betas, initial, **extras, **options)
+    return rule.write(keys, values, betas, initial, **gates, **options)
 
 # %% ../nbs/01_painter.ipynb #c9bf4178
 def _intermediate_images(painting: Painting, config: PainterConfig) -> list[Tensor]:
     """The canvases before the final one that the discriminator sees, as images (batch, channels, height, width)."""
     images = []
-    for i in range(1, config.judged):
-        t = i * (config.steps // config.judged)
-        canvas = painting.writes.after(t + 1 if config.judged_late else t)
-        canvas = canvas * (config.steps / t if config.judged_scaled else 1)
+    for i in range(1, config.supervised_canvases):
+        t = i * (config.steps // config.supervised_canvases)
+        canvas = painting.writes.after(t + 1 if config.supervised_late else t)
+        canvas = canvas * (config.steps / t if config.supervised_scaled else 1)
         images.append(canvas.tanh() if config.tanh_output else canvas)
     return images
 

@@ -45,7 +45,7 @@ class RefinerConfig:
     tanh_canvas: bool = True  # the canvas goes through tanh before the U-Net (official `unet_tanh`)
     freeze_painter: bool = True  # only the U-Net learns (official `frozen_base`)
     stop_gradient: bool = True  # no gradient through the canvas (official `stop_grad_unet`)
-    judge_canvas: bool = False  # the discriminator sees the painter's own image, too (official `pre_unet_loss`)
+    supervise_canvas: bool = False  # the discriminator sees the painter's own image, too (official `pre_unet_loss`)
 
     def __post_init__(self):
         if not self.widths:
@@ -198,7 +198,7 @@ def training_images(
 ) -> Tensor:  # (batch or 2 * batch, channels, height, width)
     """What the discriminator sees while training; the refined images come last."""
     painting = self.paint(latents)
-    if not self.config.judge_canvas:
+    if not self.config.supervise_canvas:
         return painting.images
     return torch.cat([replace(painting, refined=None).images, painting.images])
 

@@ -247,12 +247,12 @@ def gated_delta_rule(
 # %% ../nbs/00_rules.ipynb #7a75f8b5
 @dataclass(frozen=True)
 class Rule:
-    """A programming rule, and what it needs to know: `write(keys, values, betas, initial, **extras, **options)`."""
+    """A programming rule, and what it needs to know: `write(keys, values, betas, initial, **gates, **options)`."""
 
     write: Callable[..., Writes]
     title: str  # as shown
     has_betas: bool = True  # whether it needs learning rates
-    extras: dict[str, float] = field(default_factory=dict)  # further inputs in [0, 1], each with its neutral value
+    gates: dict[str, float] = field(default_factory=dict)  # further inputs in [0, 1], each with its neutral value
     options: tuple[str, ...] = ()  # settings of the painter that `write` takes under the same names
 
 
@@ -260,5 +260,5 @@ RULES = {
     "hebbian": Rule(hebbian_rule, "Hebbian", has_betas=False),
     "delta": Rule(delta_rule, "delta", options=("plain_first",)),
     "oja": Rule(oja_rule, "Oja", options=("softmax_keys",)),
-    "gated_delta": Rule(gated_delta_rule, "gated delta", extras={"decays": 1.0}),
+    "gated_delta": Rule(gated_delta_rule, "gated delta", gates={"decays": 1.0}),
 }

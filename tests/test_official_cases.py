@@ -5,7 +5,7 @@ own check_cases.py does the comparing. With FPA_CASES_TABLE=reports/official_cas
 written there.
 
 Outputs are compared in float32 and in float64; gradients, and what they lead to, in float64 only. A leaky ReLU has a
-kink, and where its input is nearly zero, float32's rounding (another one on every processor) decides the slope.
+kink, and where its input is nearly zero, float32's rounding (another one on every processor) decides the gradient.
 """
 
 import csv
@@ -91,10 +91,10 @@ class GeneratorAdapter:
             if name == "out_train":
                 return model.train()(z)
             if name == "intermed":  # officially one update late
-                model.config = replace(model.config, judged_late=True)
+                model.config = replace(model.config, supervised_late=True)
                 return model.training_images(z)
             if name == "pre_unet_loss_concat":
-                model.config = replace(model.config, judge_canvas=True)
+                model.config = replace(model.config, supervise_canvas=True)
                 return model.training_images(z)
             painting = model.paint(z)
             return {"pre_unet": replace(painting, refined=None), "post_unet": painting}[name].images
@@ -204,7 +204,7 @@ def replay(config, generator_state, discriminator_state, steps, dtype):
     generator = build_generator(config, generator_state).train().to(dtype)
     discriminator = discriminator_from_official(discriminator_state).to(dtype)
     if config.get("use_intermed_loss", 1) > 1:
-        generator.config = replace(generator.config, judged_late=True)
+        generator.config = replace(generator.config, supervised_late=True)
     gan = Gan(generator, discriminator, play_settings(config))
     history = {name: [] for name in LOGS}
     for step in steps:

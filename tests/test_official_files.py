@@ -78,9 +78,9 @@ PAINTERS = {
     "tanh_output": [{"tanh_output": False}],
     "lstm_init": [{"lstm_init": 3.7}],
     "head_init": [{"head_init": 0.3}],
-    "judged": [{"judged": 3}],
-    "judged_scaled": [{"judged_scaled": False}],
-    "judged_late": [{"judged_late": True, "judged": 2}],
+    "supervised_canvases": [{"supervised_canvases": 3}],
+    "supervised_scaled": [{"supervised_scaled": False}],
+    "supervised_late": [{"supervised_late": True, "supervised_canvases": 2}],
 }
 REFINERS = {
     "widths": [{"widths": (1, 2)}, {"widths": (2, 3)}],
@@ -88,7 +88,7 @@ REFINERS = {
     "tanh_canvas": [{"tanh_canvas": False}],
     "freeze_painter": [{"freeze_painter": False}],
     "stop_gradient": [{"stop_gradient": False}],
-    "judge_canvas": [{"judge_canvas": True}],
+    "supervise_canvas": [{"supervise_canvas": True}],
 }
 LIGHT = {
     "fmap_max": [{"fmap_max": 8}, {"fmap_max": 100}, {"fmap_max": 700}],

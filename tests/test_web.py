@@ -39,7 +39,7 @@ def program_of(painting) -> dict:
     channels, steps, width = painting.keys.shape[1:]
     shape = {"channels": channels, "steps": steps, "height": painting.values.shape[-1], "width": width}
     flat = {name: getattr(painting, name).flatten().tolist() for name in ("keys", "values", "betas")}
-    return flat | {"shape": shape, "extras": {name: x.flatten().tolist() for name, x in painting.extras.items()}}
+    return flat | {"shape": shape, "gates": {name: x.flatten().tolist() for name, x in painting.gates.items()}}
 
 
 def canvases_of(painting) -> list[float]:

@@ -61,16 +61,16 @@ export function editedProgram(program, edit, other) {
     const { channels, steps } = program;
     const changed = { ...program };
     for (const name of edit.borrow) changed[name] = other[name];
-    const extras = edit.borrow.includes("betas") ? other.extras : program.extras;
-    const neutral = (name) => RULES.gated_delta.extras[name];
+    const gates = edit.borrow.includes("betas") ? other.gates : program.gates;
+    const neutral = (name) => RULES.gated_delta.gates[name];
     changed.betas = scaled(changed.betas, channels, steps, edit.off, edit.scale, 0);
-    changed.extras = {};
-    for (const name of Object.keys(extras)) {
-        changed.extras[name] = scaled(extras[name], channels, steps, edit.off, 1, neutral(name));
+    changed.gates = {};
+    for (const name of Object.keys(gates)) {
+        changed.gates[name] = scaled(gates[name], channels, steps, edit.off, 1, neutral(name));
     }
     const order = stepOrder(edit.order, steps, edit.shuffle);
     for (const name of TAKEN) changed[name] = reorder(changed[name], channels, order);
-    for (const name of Object.keys(extras)) changed.extras[name] = reorder(changed.extras[name], channels, order);
+    for (const name of Object.keys(gates)) changed.gates[name] = reorder(changed.gates[name], channels, order);
     return changed;
 }
 

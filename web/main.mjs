@@ -170,7 +170,7 @@ function play() {
 function toggle() {
     const { steps } = shown.painter;
     const numbers = Float32Array.from({ length: steps }, (_, t) => t + 1);
-    const program = { channels: 1, steps, keys: numbers, values: numbers, betas: numbers, extras: {} };
+    const program = { channels: 1, steps, keys: numbers, values: numbers, betas: numbers, gates: {} };
     const order = editedProgram(program, { ...state, off: [], scale: 1, borrow: [] }, program).keys;
     const off = new Set(parseSteps(state.off, steps));
     const step = order[currentStep() - 1];

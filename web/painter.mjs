@@ -39,11 +39,11 @@ export class Painter {
     /** The program that the network invents for latents, its learning rates as the rule uses them. */
     async program(latents) {
         const made = await this.network.run({ latents: new ort.Tensor("float32", latents, [1, this.latent_dim]) });
-        const { keys, values, betas, ...extras } = Object.fromEntries(
+        const { keys, values, betas, ...gates } = Object.fromEntries(
             Object.entries(made).map(([name, tensor]) => [name, tensor.data]),
         );
         const { channels, steps, image_size: height, image_size: width } = this;
-        return asUsed({ channels, steps, height, width, keys, values, betas, extras }, this);
+        return asUsed({ channels, steps, height, width, keys, values, betas, gates }, this);
     }
 
     /** The final picture of a painting, (channels, height, width), not clamped. */

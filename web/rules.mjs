@@ -1,7 +1,7 @@
 // The programming rules: a program of keys, values and learning rates becomes a weight matrix, the canvas.
 //
 // A program holds flat arrays: keys (channels, steps, width), values (channels, steps, height), betas (channels,
-// steps, 1 or height), and for some rules `extras`, each (channels, steps). The loops below are those of chapter 00.
+// steps, 1 or height), and for some rules `gates`, each (channels, steps). The loops below are those of chapter 00.
 
 /** What the matrix W (height x width) holds at a key. */
 function read(W, key, height, width) {
@@ -41,22 +41,22 @@ function oja(W, { key, value, beta, height, width, softmaxKeys }) {
 
 /** The delta rule on a canvas that first fades by a factor. */
 function gatedDelta(W, step) {
-    const fade = step.extra("decays");
+    const fade = step.gate("decays");
     for (let i = 0; i < W.length; i++) W[i] *= fade;
     return delta(W, step);
 }
 
-/** The rules by name: what they do in a step, their titles, and their extras with the value that does nothing. */
+/** The rules by name: what they do in a step, their titles, and their gates with the value that does nothing. */
 export const RULES = {
-    delta: { step: delta, title: "delta", extras: {} },
-    hebbian: { step: hebbian, title: "Hebbian", extras: {} },
-    oja: { step: oja, title: "Oja", extras: {} },
-    gated_delta: { step: gatedDelta, title: "gated delta", extras: { decays: 1 } },
+    delta: { step: delta, title: "delta", gates: {} },
+    hebbian: { step: hebbian, title: "Hebbian", gates: {} },
+    oja: { step: oja, title: "Oja", gates: {} },
+    gated_delta: { step: gatedDelta, title: "gated delta", gates: { decays: 1 } },
 };
 
 /** One channel's step of a program. */
 function stepOf(program, c, t, softmaxKeys) {
-    const { steps, height, width, betas, extras } = program;
+    const { steps, height, width, betas, gates } = program;
     const at = c * steps + t;
     const betaSize = betas.length / (program.channels * steps);
     return {
@@ -64,7 +64,7 @@ function stepOf(program, c, t, softmaxKeys) {
         key: Float64Array.from(program.keys.subarray(at * width, (at + 1) * width)),
         value: Float64Array.from(program.values.subarray(at * height, (at + 1) * height)),
         beta: (row) => betas[at * betaSize + (betaSize > 1 ? row : 0)],
-        extra: (name) => (name in extras ? extras[name][at] : RULES.gated_delta.extras[name]),
+        gate: (name) => (name in gates ? gates[name][at] : RULES.gated_delta.gates[name]),
     };
 }
 

@@ -19,9 +19,9 @@ function close(found, wanted, limit, what) {
 }
 
 function programOf(given) {
-    const extras = Object.fromEntries(Object.entries(given.extras).map(([name, x]) => [name, Float32Array.from(x)]));
+    const gates = Object.fromEntries(Object.entries(given.gates).map(([name, x]) => [name, Float32Array.from(x)]));
     const [keys, values, betas] = ["keys", "values", "betas"].map((name) => Float32Array.from(given[name]));
-    return { ...given.shape, keys, values, betas, extras };
+    return { ...given.shape, keys, values, betas, gates };
 }
 
 test("every rule writes what fpa_nb writes", { skip }, () => {

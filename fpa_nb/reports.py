@@ -423,7 +423,7 @@ def compare_setting(
     rows: pd.DataFrame,  # of read_records
     setting: str,  # by dotted name
 ) -> list[str]:
-    """For each value of a setting a sentence: a difference to the recipe's own value, or none that can be told."""
+    """For each value of a setting a sentence: it differs from the recipe's own value, or it may be noise."""
     sentences = []
     for about, group in _comparable(rows, setting):
         values = sorted(group.setting.unique(), key=lambda value: _order(json.loads(value)))
@@ -452,13 +452,13 @@ def _verdict(usual: pd.DataFrame, other: pd.DataFrame) -> str:
     seeds = len(differences)
     means = f"{other.value.mean():.3g} instead of {usual.value.mean():.3g}"
     if seeds < 2:
-        return f"{means}, of {seeds} common seed{'s' * (seeds != 1)}: not told apart from noise"
+        return f"{means}; {'one' if seeds else 'no'} common seed: no conclusion"
     mean, *interval = paired_difference(usual, other)
     sign, word = (1, "worse") if mean > 0 else (-1, "better")
     low, high = sorted(sign * end for end in interval)
     means += f", on average {abs(mean):.2g} {word} (95 %: {low:.2g} to {high:.2g})"
     if low <= 0 or seeds < 3:  # two agree by chance every other time
-        return f"{means}: not told apart from noise with {seeds} seeds"
+        return f"{means}: within the noise of {seeds} seeds"
     agree = int((np.sign(differences) == sign).sum())
     by_chance = f", which chance alone does one time in {2 ** (seeds - 1)}" if agree == seeds < 8 else ""
     return f"{means}: a difference ({agree} of {seeds} seeds agree{by_chance})"
@@ -495,12 +495,12 @@ def learning_curves(runs_dir: str | Path) -> dict[str, Figure]:
         for metric in filter(curves.get, _TITLES):
             title = f"{_TITLES[metric]} on {dataset} while training"
             if title not in figures:
-                figures[title], ax = plt.subplots(figsize=(6, 3.2), layout="constrained")
+                figures[title], ax = plt.subplots(figsize=(7.5, 3.2), layout="constrained")
                 ax.set(xlabel="training step", ylabel=_TITLES[metric], yscale="log", title=dataset)
                 plt.close(figures[title])
             (ax,) = figures[title].axes
             ax.plot(*zip(*curves[metric]), marker=".", label=f"{_MODEL_TITLES.get(model, model)}, {name}")
-            ax.legend(fontsize=8)
+            ax.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     return figures
 
 # %% ../nbs/11_reports.ipynb #f40c0c81

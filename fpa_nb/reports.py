@@ -33,7 +33,16 @@ from .files import check_name, from_root, one_line, read_json, read_rows, write_
 from .models import load_painter
 from .painter import Painting, sample_latents
 from .parameters import complaints
-from .recipe import FREE_TO_CHANGE, MODELS, Recipe, default_recipe, flat_settings, make_recipe, recipe_from_dict
+from fpa_nb.recipe import (
+    FREE_TO_CHANGE,
+    MODELS,
+    RENAMED,
+    Recipe,
+    default_recipe,
+    flat_settings,
+    make_recipe,
+    recipe_from_dict,
+)
 from .run import Run
 
 # %% ../nbs/11_reports.ipynb #ee995e2c
@@ -56,9 +65,10 @@ def _told(value) -> str:
 
 
 def changes_in(name: str) -> str:
-    """What the name of a run says of its changed settings; nothing for an unchanged recipe."""
+    """What the name of a run says of its changed settings, by their present names; nothing for an unchanged recipe."""
     match = re.fullmatch(r"(.+)\+seed\d+", name)
-    return match[1] if match else ""
+    parts = [part.partition("-") for part in match[1].split("+")] if match else []
+    return "+".join(f"{RENAMED.get(setting, setting)}{dash}{value}" for setting, dash, value in parts)
 
 # %% ../nbs/11_reports.ipynb #dd944e09
 PAPER_SAMPLES, EXAMPLE_STEPS = 50_000, 450_000  # the steps of the official README's CelebA example
@@ -114,7 +124,7 @@ def _remarks(entry: _Entry, recipe: Recipe | None) -> str:
     if recipe and recipe.painter.image_size != 64:
         found.append(f"{recipe.painter.image_size} x {recipe.painter.image_size}")
     if recipe:
-        official, ours = _settings(make_recipe("folder", recipe.model, start_from="-")), _settings(recipe)
+        official, ours = _settings(make_recipe("folder", recipe.model)), _settings(recipe)
         changed = sum(ours[name] != value for name, value in official.items())
         found += [f"{changed} other settings"] if changed else []
     return ", ".join(found)
@@ -135,7 +145,7 @@ def _rows_of(path: Path) -> list[dict]:
         "run": run,
         "changes": changes_in(run) if recipe else "",
         "seed": recipe.seed if recipe else None,
-        "painting_steps": recipe.painter.steps if recipe and "fpa" in recipe.model else None,
+        "painting_steps": recipe.painter.steps if recipe and MODELS[recipe.model].paints else None,
         "image_size": recipe.painter.image_size if recipe else None,
         "seconds_per_step": record.seconds / record.step if record.step and record.seconds is not None else None,
         "device": record.device,
@@ -229,7 +239,7 @@ def _with_setting(rows: pd.DataFrame, setting: str) -> pd.DataFrame:
             continue
         if setting == "model" and row["changes"]:
             continue
-        model = row["model"].replace("_v1", "") if setting in MODEL_CHANGES else row["model"]
+        model = MODELS[row["model"]].kind.__name__ if setting in MODEL_CHANGES else row["model"]
         settings = settings | {"model": model}
         if setting in settings:
             value = json.dumps(settings.pop(setting))

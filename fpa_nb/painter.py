@@ -263,7 +263,6 @@ class Painting:
 _HUB = {
     "library_name": "fpa_nb",
     "tags": ["fast-weight-painter"],
-    "repo_url": "https://github.com/fpa-nb/fpa_nb",
     "license": "apache-2.0",
 }
 

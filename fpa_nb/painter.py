@@ -98,7 +98,7 @@ def _check_transformer(config: PainterConfig) -> None:
     if size % config.num_heads:
         raise ValueError(f"slow='transformer' needs num_heads={config.num_heads} to divide hidden_size={size}")
 
-# %% ../nbs/01_painter.ipynb #f06a5b21
+# %% ../nbs/01_painter.ipynb #fa2e342d
 FORMER_NAMES = {  # of settings of the painter and of the refiner
     "judged": "supervised_canvases",
     "judged_scaled": "supervised_scaled",
@@ -110,7 +110,11 @@ FORMER_NAMES = {  # of settings of the painter and of the refiner
 def current_names(
     given: object,  # settings by name, as a dictionary or as pydantic's ArgsKwargs; anything else stays as it is
 ) -> object:
-    """Settings under their present names; a former name is understood, and a warning says so in one line."""
+    """
+    Settings under their present names, with tuples for JSON's lists.
+
+    A former name is understood, and a warning says so in one line. Raises `ValueError` if both names are given.
+    """
     if isinstance(given, ArgsKwargs):
         return ArgsKwargs(given.args, current_names(given.kwargs or {}))
     if not isinstance(given, dict):
@@ -120,7 +124,8 @@ def current_names(
         if current in given:
             raise ValueError(f"{former} is the former name of {current}: give one of the two")
         warnings.warn(f"the setting {former} is called {current} now", FutureWarning, stacklevel=2)
-    return {FORMER_NAMES.get(name, name): value for name, value in given.items()}
+    as_set = lambda value: tuple(value) if isinstance(value, list) else value
+    return {FORMER_NAMES.get(name, name): as_set(value) for name, value in given.items()}
 
 # %% ../nbs/01_painter.ipynb #1e13a3e9
 class RepeatedLatent(nn.Module):

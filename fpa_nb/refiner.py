@@ -10,12 +10,12 @@ from dataclasses import replace
 
 import torch
 from fastcore.basics import patch
-from pydantic import ConfigDict, PositiveInt, model_validator
+from pydantic import ConfigDict, PositiveInt
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .painter import Painter, PainterConfig, Painting, Pretrained, current_names
+from .painter import Painter, PainterConfig, Painting, Pretrained
 
 # %% ../nbs/02_refiner.ipynb #f404edfb
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -28,8 +28,6 @@ class RefinerConfig:
     freeze_painter: bool = True  # only the U-Net learns (official `frozen_base`)
     stop_gradient: bool = True  # no gradient through the canvas (official `stop_grad_unet`)
     supervise_canvas: bool = False  # the discriminator sees the painter's own image, too (official `pre_unet_loss`)
-
-    _renamed = model_validator(mode="before")(lambda given: current_names(given))
 
     def __post_init__(self):
         if not self.widths:

@@ -264,10 +264,7 @@ def _same_version(part: Path) -> dict[str, str]:
     return {"If-Range": version} if isinstance(version, str) else {}
 
 
-def _note_version(
-    part: Path,
-    answer,  # of `requests`
-) -> None:
+def _note_version(part: Path, answer) -> None:
     """Write down which version of the server's file the part belongs to."""
     tag = answer.headers.get("ETag", "")
     version = tag if tag and not tag.startswith("W/") else answer.headers.get("Last-Modified")

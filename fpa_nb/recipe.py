@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['PARTS_WITH_IMAGE_SHAPE', 'WRITTEN_EVERY', 'FREE_TO_CHANGE', 'POOLED', 'V1', 'V2', 'MODELS', 'EARLY_AVERAGE',
-           'RECIPES', 'OWN_RECIPES', 'MODERN', 'Recipe', 'Model', 'NamedRecipe', 'default_recipe', 'parse_overrides',
-           'setting_names', 'flat_settings', 'recipe_from_dict', 'make_recipe', 'nearest_recipe', 'recipe_note',
-           'duration', 'differences']
+           'RECIPES', 'OWN_RECIPES', 'MODERN', 'RENAMED', 'Recipe', 'Model', 'NamedRecipe', 'default_recipe',
+           'parse_overrides', 'current_settings', 'setting_names', 'flat_settings', 'recipe_from_dict', 'make_recipe',
+           'nearest_recipe', 'recipe_note', 'duration', 'differences']
 
 # %% ../nbs/05b_recipe.ipynb #f645a2a7
 import difflib
@@ -208,6 +208,22 @@ def _json_or_text(value: str):
         return json.loads(value.replace("True", "true").replace("False", "false"))
     except json.JSONDecodeError:
         return value
+
+# %% ../nbs/05b_recipe.ipynb #3ed67b0e
+RENAMED = {  # settings that files of before have under other names
+    "painter.judged": "painter.supervised_canvases",
+    "painter.judged_scaled": "painter.supervised_scaled",
+    "painter.judged_late": "painter.supervised_late",
+    "refiner.judge_canvas": "refiner.supervise_canvas",
+}
+
+
+def current_settings(
+    part: str,  # painter, refiner, ...
+    settings: dict,  # by name
+) -> dict:
+    """The settings of a part under their present names."""
+    return {RENAMED.get(f"{part}.{name}", name).removeprefix(f"{part}."): value for name, value in settings.items()}
 
 # %% ../nbs/05b_recipe.ipynb #02642bc4
 def setting_names(settings: type = Recipe, prefix: str = "") -> list[str]:

@@ -111,7 +111,7 @@ def _reason(error: Exception) -> str:
     said = str(error).rpartition("WeightsUnpickler error:")[2].partition("Check the documentation")[0]
     code = re.search(r"GLOBAL (\S+)", said)
     if code:
-        return f"it holds code ({code[1]!a:.60}), which is never run"
+        return f"it holds code, which is never run ({code[1][:60]!a})"
     return f"it is not a PyTorch file, or damaged ({' '.join(said.split())[:200] or type(error).__name__})"
 
 # %% ../nbs/07b_official.ipynb #5ccb7f20

@@ -32,7 +32,16 @@ from .files import atomic_write, check_name, from_root, one_line, read_json, rea
 from .models import load_painter
 from .painter import Painting, sample_latents
 from .parameters import complaints
-from .recipe import FREE_TO_CHANGE, MODELS, Recipe, default_recipe, flat_settings, recipe_from_dict, setting_names
+from fpa_nb.recipe import (
+    FREE_TO_CHANGE,
+    MODELS,
+    RENAMED,
+    Recipe,
+    default_recipe,
+    flat_settings,
+    recipe_from_dict,
+    setting_names,
+)
 from .run import Run
 
 # %% ../nbs/11_reports.ipynb #ee995e2c
@@ -56,9 +65,10 @@ def _in_name(value) -> str:
 
 
 def changes_in(name: str) -> str:
-    """What the name of a run says of its changed settings; nothing for an unchanged recipe."""
+    """What the name of a run says of its changed settings, by their present names; nothing for an unchanged recipe."""
     match = re.fullmatch(r"(.+)\+seed\d+", name)
-    return match[1] if match else ""
+    parts = [part.partition("-") for part in match[1].split("+")] if match else []
+    return "+".join(f"{RENAMED.get(setting, setting)}{dash}{value}" for setting, dash, value in parts)
 
 # %% ../nbs/11_reports.ipynb #dd944e09
 _PAPER_SAMPLES = 50_000
@@ -137,7 +147,7 @@ def _rows_of(path: Path) -> list[dict]:
         "run": run,
         "changes": changes_in(run) if recipe else "",
         "seed": recipe.seed if recipe else None,
-        "painting_steps": recipe.painter.steps if recipe and "fpa" in recipe.model else None,
+        "painting_steps": recipe.painter.steps if recipe and MODELS[recipe.model].paints else None,
         "image_size": recipe.painter.image_size if recipe else None,
         "seconds_per_step": record.seconds / record.step if record.step and record.seconds is not None else None,
         "device": record.device,

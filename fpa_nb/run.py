@@ -38,7 +38,7 @@ from .files import check_name, find_root, from_root, one_line, read_json, read_r
 from .gan import Gan
 from .lightgan import Discriminator
 from .painter import Painter, evenly_spaced
-from .recipe import MODELS, Recipe, differences, recipe_from_dict
+from .recipe import MODELS, Recipe, differences, other_settings, recipe_from_dict
 
 # %% ../nbs/05c_run.ipynb #9d1c15ef
 def _optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
@@ -377,16 +377,11 @@ def open_run(
     except OSError as error:
         raise ValueError(f"cannot write to {run.folder} ({error.strerror}): give another runs_dir") from None
     if run.record:
-        changed = differences(_comparable(recipe_from_dict(run.record["recipe"])), _comparable(recipe))
+        changed = other_settings(recipe_from_dict(run.record["recipe"]), recipe)
         if changed:
             what = f"{run.folder} holds a run with other settings ({'; '.join(changed)})"
             raise ValueError(f"{what}: give another name, or resume=False for a new run beside it")
     return run
-
-
-def _comparable(recipe: Recipe) -> dict:
-    """Settings that a run keeps; of `batch_size` and `accumulate` only the product counts."""
-    return asdict(recipe) | {"batch_size": recipe.batch_size * recipe.accumulate, "accumulate": 1}
 
 # %% ../nbs/05c_run.ipynb #15a44c0e
 def environment(device: torch.device) -> dict:

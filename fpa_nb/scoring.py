@@ -200,6 +200,9 @@ class Evaluation:
     real: int  # real images
     image_format: str
     weights: str  # version of the features
+    replicates: int  # of the bootstrap
+    image_size: int  # of the real images
+    fingerprint: str  # of the real images
 
 # %% ../nbs/07d_scoring.ipynb #33d01d9a
 def evaluate(
@@ -232,7 +235,7 @@ def evaluate(
     kernel, *kernel_interval = kernel_distance(real, torch.cat(kept)[:most_kept], seed=scorer.seed)
     value = frechet_distance(scorer.real, whole)
     interval, counts = middle_95(draws) if draws else (value, value), (whole.count, len(scorer.data))
-    how = scorer.image_format, scorer.extractor.version
+    how = scorer.image_format, scorer.extractor.version, replicates, scorer.data.shape[-1], scorer.data.fingerprint
     return Evaluation(scorer.name, value, interval, kernel, tuple(kernel_interval), *counts, *how)
 
 # %% ../nbs/07d_scoring.ipynb #1801c1d3

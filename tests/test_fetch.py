@@ -222,7 +222,7 @@ def test_first_checksum_is_remembered(tmp_path):
 
 def test_full_disk(target):
     with (
-        patch("fpa_nb.fetch.shutil.disk_usage", return_value=type("Usage", (), {"free": 1000})()),
+        patch("fpa_nb.files.shutil.disk_usage", return_value=type("Usage", (), {"free": 1000})()),
         pytest.raises(DownloadError, match="make room"),
     ):
         get(Server(), target)
@@ -270,7 +270,7 @@ def test_killed_download_goes_on(target):
 
     server, part = Server(slowly), target.with_name("data.zip.part")
     killed(
-        f"from fpa_nb.fetch import fetch; fetch({server.url!r}, {str(target)!r})",
+        f"from fpa_nb.files import fetch; fetch({server.url!r}, {str(target)!r})",
         lambda: part.exists() and part.stat().st_size > 0,
     )
     assert not target.exists()

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['WRITTEN_EVERY', 'FREE_TO_CHANGE', 'MODELS', 'RECIPES', 'RENAMED', 'Recipe', 'Model', 'NamedRecipe', 'default_recipe',
-           'setting_names', 'flat_settings', 'current_settings', 'present_names', 'recipe_from_dict', 'make_recipe',
+           'current_settings', 'setting_names', 'flat_settings', 'present_names', 'recipe_from_dict', 'make_recipe',
            'nearest_recipe', 'recipe_note', 'duration', 'differences', 'other_settings']
 
 # %% ../nbs/05b_recipe.ipynb #f645a2a7
@@ -198,6 +198,22 @@ def _modern(name: str) -> NamedRecipe:
 
 RECIPES["modern"] = _modern("paper")
 RECIPES["modern-laptop"] = _modern("laptop")
+
+# %% ../nbs/05b_recipe.ipynb #3ed67b0e
+RENAMED = {  # settings that files of before have under other names
+    "painter.judged": "painter.supervised_canvases",
+    "painter.judged_scaled": "painter.supervised_scaled",
+    "painter.judged_late": "painter.supervised_late",
+    "refiner.judge_canvas": "refiner.supervise_canvas",
+}
+
+
+def current_settings(
+    part: str,  # painter, refiner, ...
+    settings: dict,  # by name
+) -> dict:
+    """The settings of a part under their present names."""
+    return {RENAMED.get(f"{part}.{name}", name).removeprefix(f"{part}."): value for name, value in settings.items()}
 
 # %% ../nbs/05b_recipe.ipynb #02642bc4
 def setting_names(settings: type = Recipe, prefix: str = "") -> list[str]:

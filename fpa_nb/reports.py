@@ -183,7 +183,7 @@ def _left_out(path: Path, error: Exception) -> None:
 
 # %% ../nbs/11_reports.ipynb #9a73a9e6
 _MODEL_CHANGES = {name for model in MODELS.values() for name in model.changes}  # what a model's name stands for
-_OWN_PARTS = ("refiner.", "lightgan.")  # of a recipe, that only some models have
+_PARTS = ("refiner.", "lightgan.")  # of a recipe, that only some models have
 
 
 def _with_setting(rows: pd.DataFrame, setting: str) -> pd.DataFrame:
@@ -197,7 +197,7 @@ def _with_setting(rows: pd.DataFrame, setting: str) -> pd.DataFrame:
         if setting in settings:
             value = json.dumps(settings.pop(setting))
             if setting == "model":
-                settings = {n: v for n, v in settings.items() if n not in _MODEL_CHANGES and not n.startswith(_OWN_PARTS)}
+                settings = {n: v for n, v in settings.items() if n not in _MODEL_CHANGES and not n.startswith(_PARTS)}
             others = [part for part in row["changes"].split("+") if part and not part.startswith(f"{setting}-")]
             about = {"setting": value, "rest": json.dumps(settings, sort_keys=True), "others": " ".join(others)}
             kept.append(row | about)

@@ -30,21 +30,8 @@ from .models import PAGE, fetch_pretrained, find_official
 from .parameters import Parameters, overrides_text
 from .recipe import MODELS, duration
 from .reports import write_reports
-from fpa_nb.sweeps import (
-    Experiment,
-    Study,
-    Sweep,
-    costs,
-    make_study,
-    measured_speeds,
-    official_experiments,
-    parse_vary,
-    passed_on,
-    read_study,
-    speed_of,
-    study_experiments,
-    time_steps,
-)
+from .sweeps import Experiment, Study, Sweep, costs, make_study, measured_speeds, official_experiments
+from .sweeps import parse_vary, passed_on, read_study, speed_of, study_experiments, time_steps
 
 # %% ../nbs/12_reproduce.ipynb #567c69ee
 class Stopped(Exception):

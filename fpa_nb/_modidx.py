@@ -112,7 +112,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/fpa_nb', 'doc_host': '', '
                                  'fpa_nb.explorer.Explorer.figure': ('explorer.html#explorer.figure', 'fpa_nb/explorer.py'),
                                  'fpa_nb.explorer._button': ('explorer.html#_button', 'fpa_nb/explorer.py'),
                                  'fpa_nb.explorer._choice': ('explorer.html#_choice', 'fpa_nb/explorer.py'),
-                                 'fpa_nb.explorer._data_url': ('explorer.html#_data_url', 'fpa_nb/explorer.py'),
                                  'fpa_nb.explorer._explorer_controls': ('explorer.html#_explorer_controls', 'fpa_nb/explorer.py'),
                                  'fpa_nb.explorer._factor': ('explorer.html#_factor', 'fpa_nb/explorer.py'),
                                  'fpa_nb.explorer._figure': ('explorer.html#_figure', 'fpa_nb/explorer.py'),

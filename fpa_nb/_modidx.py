@@ -53,6 +53,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/fpa_nb', 'doc_host': '', '
                              'fpa_nb.data._Preparation._read': ('data.html#_preparation._read', 'fpa_nb/data.py'),
                              'fpa_nb.data._Preparation.run': ('data.html#_preparation.run', 'fpa_nb/data.py'),
                              'fpa_nb.data._cache_folder': ('data.html#_cache_folder', 'fpa_nb/data.py'),
+                             'fpa_nb.data._enlarged': ('data.html#_enlarged', 'fpa_nb/data.py'),
                              'fpa_nb.data._fingerprint': ('data.html#_fingerprint', 'fpa_nb/data.py'),
                              'fpa_nb.data._folder_name': ('data.html#_folder_name', 'fpa_nb/data.py'),
                              'fpa_nb.data._prepare_digits': ('data.html#_prepare_digits', 'fpa_nb/data.py'),

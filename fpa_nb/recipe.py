@@ -18,7 +18,7 @@ from pydantic.dataclasses import dataclass
 from torch import nn
 
 from .datasets import DATASETS
-from .gan import GanConfig
+from .gan import GanConfig, Share
 from .lightgan import DiscriminatorConfig, LightGenerator, LightGeneratorConfig
 from .painter import Painter, PainterConfig
 from .parameters import complaints
@@ -38,6 +38,8 @@ class Recipe:
     steps: PositiveInt = 450_000  # training steps
     batch_size: PositiveInt = 20
     accumulate: PositiveInt = 1  # batches a step, gradients averaged over them
+    mirror: Share = 0.0  # probability that a real image is mirrored
+    enlarge: Share = 0.0  # probability that a part of a real image, at least half its area, is enlarged
     log_every: PositiveInt = 50  # steps between rows of metrics.csv
     sample_every: PositiveInt = 1_000  # steps between sample grids
     save_every: PositiveInt = 1_000  # steps between checkpoints

@@ -29,9 +29,9 @@ from .datasets import DATASETS
 from .files import extract, fetch_from_drive, from_root, read_json, read_text
 from .lightgan import LightGenerator
 from .official import load_official, plain_value, read_arguments, start_from_official
-from .painter import Painter
+from .painter import Painter, present_settings
 from .parameters import complaints
-from .recipe import MODELS, Recipe, current_settings
+from .recipe import MODELS, Recipe
 from .refiner import RefinedPainter
 from .run import Run, Start, checkpoints_in, load_generator, start_from_checkpoint
 
@@ -121,14 +121,13 @@ def _read_config(path: Path) -> tuple[type, dict]:
 
 # %% ../nbs/07c_models.ipynb #7a9463bc
 _LARGEST_SIZE = 10**6  # of anything that settings count
-_PARTS = {field.type: field.name for field in fields(Recipe)}  # the name of a class of settings in a recipe
 
 
 def _read_settings(kind: type, given: object, path: Path) -> object:
     """Settings from JSON. Raises `ValueError` if one is missing, unknown, or of another type or range."""
     if not isinstance(given, dict):
         raise ValueError(f"{path}: the settings of a {kind.__name__} are an object, not a {type(given).__name__}")
-    given = current_settings(_PARTS[kind], given)
+    given = present_settings(given)
     missing = [field for field in fields(kind) if field.name not in given]
     if missing:
         how = f"add it, as the model was made (the default is {missing[0].default!r})"

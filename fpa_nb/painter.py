@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FORMER_NAMES', 'PainterConfig', 'RepeatedLatent', 'MiniLatents', 'LSTMNetwork', 'TransformerNetwork', 'Head',
            'Painting', 'write_program', 'Pretrained', 'Painter', 'sample_latents', 'slerp', 'settings_classes',
-           'show_images', 'around_grey', 'evenly_spaced', 'show_steps']
+           'present_settings', 'show_images', 'around_grey', 'evenly_spaced', 'show_steps']
 
 # %% ../nbs/01_painter.ipynb #46a8f493
 import json
@@ -421,6 +421,11 @@ FORMER_NAMES = {  # of settings of painter and refiner, in models that were save
 }
 
 
+def present_settings(settings: dict) -> dict:
+    """Settings by name, under their present names."""
+    return {FORMER_NAMES.get(name, name): value for name, value in settings.items()}
+
+
 @patch(cls_method=True)
 def from_pretrained(
     cls: Pretrained,
@@ -433,8 +438,7 @@ def from_pretrained(
     classes = settings_classes(cls)
     if list(classes) == ["config"]:
         given = {"config": given}
-    present = lambda settings: {FORMER_NAMES.get(name, name): value for name, value in settings.items()}
-    model = cls(**{name: kind(**present(given[name])) for name, kind in classes.items()})
+    model = cls(**{name: kind(**present_settings(given[name])) for name, kind in classes.items()})
     load_model(model, folder / _WEIGHTS)
     return model.eval()
 

@@ -30,21 +30,8 @@ from .models import PAGE, fetch_pretrained, find_official
 from .parameters import Parameters, overrides_text
 from .recipe import MODELS, duration
 from .reports import write_reports
-from fpa_nb.sweeps import (
-    Experiment,
-    Study,
-    Sweep,
-    costs,
-    make_study,
-    measured_speeds,
-    official_experiments,
-    parse_vary,
-    passed_on,
-    read_study,
-    speed_of,
-    study_experiments,
-    time_steps,
-)
+from .sweeps import Experiment, Study, Sweep, costs, make_study, measured_speeds, official_experiments
+from .sweeps import parse_vary, passed_on, read_study, speed_of, study_experiments, time_steps
 
 # %% ../nbs/12_reproduce.ipynb #567c69ee
 class Stopped(Exception):
@@ -83,7 +70,7 @@ def run_experiment(
             raise RuntimeError(f"{job.title}: both notebooks ended well, but by its record it is still {job.state}")
     return job.title
 
-
+# %% ../nbs/12_reproduce.ipynb #eb50e79e
 def _refusal(job: Experiment) -> str:
     """Why a run that is asked for cannot be done where it would be."""
     return f"{job.state} ({'; '.join(job.others)}): give another --runs-dir to start one beside it"
@@ -203,7 +190,7 @@ def reproduce(
             waiting.append(job)
     for wave in ([job for job in waiting if not job.needs], [job for job in waiting if job.needs]):
         ready = [job for job in wave if job.needs not in failed]
-        failures += [f"{job.title}: not begun, because {job.needs} failed" for job in wave if job.needs in failed]
+        failures += [f"{job.title}: not begun, because {job.needs} is not done" for job in wave if job.needs in failed]
         for job, error in _finish(ready, at_once, executor, slurm or {}):
             say(f"{'failed' if error else 'done'}: {job.title}")
             if error:

@@ -33,32 +33,10 @@ from .files import from_root, one_line, read_json, read_text, shown_path
 from .gan import GanConfig
 from .launch import requested
 from .models import PREFIX, OfficialModel
-from fpa_nb.parameters import (
-    Count,
-    EvaluateParameters,
-    Parameters,
-    Place,
-    Places,
-    Seed,
-    TrainParameters,
-    Varied,
-    checked,
-    complaint,
-    parse_value,
-)
-from fpa_nb.recipe import (
-    MODELS,
-    RECIPES,
-    RENAMED,
-    WRITTEN_EVERY,
-    Recipe,
-    duration,
-    flat_settings,
-    nearest_recipe,
-    other_settings,
-    present_names,
-    recipe_from_dict,
-)
+from .parameters import Count, EvaluateParameters, Parameters, Place, Places, Seed, TrainParameters, Varied
+from .parameters import checked, complaint, parse_value
+from .recipe import MODELS, RECIPES, RENAMED, WRITTEN_EVERY, Recipe, duration, flat_settings, nearest_recipe
+from .recipe import other_settings, present_names, recipe_from_dict
 from .reports import run_name
 from .run import Run, build_gan, choose_device, environment
 from .training import expected_seconds
@@ -294,7 +272,7 @@ def _check_names(sweep: Sweep) -> None:
         if all(_is_unused(model, name) for model in sweep.models):
             raise ValueError(f"{name} changes nothing of {', '.join(sweep.models)}")
 
-
+# %% ../nbs/11a_sweeps.ipynb #302ceeeb
 def without_repeats(jobs: list[Experiment]) -> list[Experiment]:
     """
     Each run once, where it is first needed, as it is asked for.
@@ -412,16 +390,6 @@ def _other_images(self: Experiment) -> list[str]:
         return []
     return [f"{there}, {len(now)} from {now.source}, fingerprint {now.fingerprint} now"]
 
-
-@patch
-def _must_compare(self: Experiment) -> bool:
-    """Whether the images that it is asked to use must be prepared, to tell whether the run is of them."""
-    try:
-        known = self.recipe is None or not isinstance(self.record.get("data"), dict)
-        return not known and self.images(self.train, self.recipe.painter.image_size) is None
-    except ValueError:
-        return False
-
 # %% ../nbs/11a_sweeps.ipynb #41f38b25
 @patch(as_prop=True)
 def state(self: Experiment) -> str:
@@ -436,6 +404,16 @@ def state(self: Experiment) -> str:
     return "done" if any(map(self._is_asked, evaluations or ())) else "to evaluate"
 
 
+@patch
+def _must_compare(self: Experiment) -> bool:
+    """Whether the images that it is asked to use must be prepared, to tell whether the run is of them."""
+    try:
+        known = self.recipe is None or not isinstance(self.record.get("data"), dict)
+        return not known and self.images(self.train, self.recipe.painter.image_size) is None
+    except ValueError:
+        return False
+
+# %% ../nbs/11a_sweeps.ipynb #9024411b
 @patch
 def _is_asked(self: Experiment, entry: dict) -> bool:
     """Whether an evaluation in the record is the one that is asked for; older ones do not say all."""

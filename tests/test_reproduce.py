@@ -23,12 +23,11 @@ from damage import KILLS
 from PIL import Image
 from quick_papermill import main as quick_main, quick_papermill
 
-from fpa_nb.run import build_gan
-from fpa_nb.sweeps import make_experiments, study_experiments
 from fpa_nb.official import save_official
 from fpa_nb.recipe import make_recipe
 from fpa_nb.reproduce import main, reproduce
-from fpa_nb.sweeps import read_study
+from fpa_nb.run import build_gan
+from fpa_nb.sweeps import Sweep, make_experiments, read_study, study_experiments
 
 COMMAND = Path(sys.executable).with_name("fpa_reproduce")
 SILENT = {stream: subprocess.DEVNULL for stream in ("stdin", "stdout", "stderr")}
@@ -148,14 +147,10 @@ def test_ctrl_c_stops_everything_once(tmp_path):
 
 
 def test_failures_are_listed_and_the_rest_goes_on(tmp_path):
-    jobs = make_experiments(
-        ["afhq_cat", "digits"],
-        ["fpa"],
-        [0],
-        str(tmp_path),
-        dict(s.split("=", 1) for s in SMALL) | {"data_dir": str(tmp_path)},
-        {"samples": 60, "replicates": 2, "extractor": "pixels"},
-    )
+    train = dict(s.split("=", 1) for s in SMALL) | {"data_dir": str(tmp_path)}
+    evaluate = {"samples": 60, "replicates": 2, "extractor": "pixels"}
+    sweep = Sweep(datasets=["afhq_cat", "digits"], models=["fpa"], train=train, evaluate=evaluate)
+    jobs = make_experiments(sweep, tmp_path)
     failures = reproduce(jobs, executor="local", say=lambda line: None)  # through submitit
     assert len(failures) == 1 and "afhq_cat/fpa/seed0" in failures[0] and "train.ipynb" in failures[0]
     assert done(tmp_path.parent / tmp_path.name) == [] and jobs[1].state == "done"
@@ -291,6 +286,7 @@ def stand_ins(archive):
 def test_the_authors_models_are_scored(tmp_path, monkeypatch, capsys):
     """Stand-ins for the archive: found, scored each against its dataset, and not again; a hostile one is refused."""
     (tmp_path / "settings.ini").write_text("lib_path = fpa_nb")
+    (tmp_path / "nbs").symlink_to(ROOT / "nbs")
     monkeypatch.chdir(tmp_path)  # a project of its own
     monkeypatch.setattr("fpa_nb.reproduce._papermill", quick_papermill)
     photographs(tmp_path / "data", 30)

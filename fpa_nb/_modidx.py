@@ -227,7 +227,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/fpa_nb', 'doc_host': '', '
                             'fpa_nb.gan.GanConfig': ('gan.html#ganconfig', 'fpa_nb/gan.py'),
                             'fpa_nb.gan.GanConfig.__post_init__': ('gan.html#ganconfig.__post_init__', 'fpa_nb/gan.py'),
                             'fpa_nb.gan.Part': ('gan.html#part', 'fpa_nb/gan.py'),
-                            'fpa_nb.gan._known': ('gan.html#_known', 'fpa_nb/gan.py'),
+                            'fpa_nb.gan._check_known': ('gan.html#_check_known', 'fpa_nb/gan.py'),
                             'fpa_nb.gan._logit_gradients': ('gan.html#_logit_gradients', 'fpa_nb/gan.py'),
                             'fpa_nb.gan._logits': ('gan.html#_logits', 'fpa_nb/gan.py'),
                             'fpa_nb.gan.can_compile': ('gan.html#can_compile', 'fpa_nb/gan.py'),

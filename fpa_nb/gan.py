@@ -68,11 +68,7 @@ def _check_known(setting: str, name: str, registry: dict) -> None:
 # %% ../nbs/05_gan.ipynb #bfbf9e16
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
 class GanConfig:
-    """
-    How the game is played. The defaults are the official ones.
-
-    Pydantic's `ValidationError` (a `ValueError`) tells what is wrong with a value.
-    """
+    """How the game is played; the defaults are the official ones. Wrong values raise a `ValidationError`."""
 
     loss: str = "hinge"  # one of LOSSES of chapter 04
     lr: PositiveFloat = 2e-4  # Adam's learning rate, both players

@@ -258,7 +258,7 @@ class TablesParameters(Parameters):
 class BenchmarkParameters(Parameters):
     """Parameters of nbs/benchmark.ipynb."""
 
-    repeats: Count = parameter(5, "turns of each thing measured")
+    repeats: Count = parameter(3, "turns of each thing measured")
     image_count: Count = parameter(600, "JPEG files made for the comparison")
     image_size: Count = parameter(64, "pixels, after preparation")
     batch_size: Count = parameter(20, "images a training step")
@@ -266,7 +266,7 @@ class BenchmarkParameters(Parameters):
     fmap_max: Count = parameter(512, "most channels of a feature map of the discriminator")
     painting_sizes: Sizes = parameter("64 128", "heights and widths of the canvases painted")
     long_steps: Count = parameter(1024, "painting steps of the long program")
-    step_repeats: Count = parameter(3, "turns of the training step, each in a process of its own")
+    step_repeats: Count = parameter(2, "turns of the training step, each in its own process; one of the literal step")
     compile: bool = parameter(False, "also the compiled discriminator, which takes half an hour to compile")
     compare_steps: Count = parameter(400, "of the short trainings in float32 and bf16")
     sample_batch: Count = parameter(100, "images sampled at once")

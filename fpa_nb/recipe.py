@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['WRITTEN_EVERY', 'FREE_TO_CHANGE', 'MODELS', 'RECIPES', 'RENAMED', 'Recipe', 'Model', 'NamedRecipe', 'default_recipe',
-           'setting_names', 'flat_settings', 'current_settings', 'present_names', 'recipe_from_dict', 'make_recipe',
-           'nearest_recipe', 'recipe_note', 'duration', 'differences', 'other_settings']
+           'setting_names', 'flat_settings', 'present_names', 'recipe_from_dict', 'make_recipe', 'nearest_recipe',
+           'recipe_note', 'duration', 'differences', 'other_settings']
 
 # %% ../nbs/05b_recipe.ipynb #f645a2a7
 import difflib
@@ -18,9 +18,9 @@ from pydantic.dataclasses import dataclass
 from torch import nn
 
 from .datasets import DATASETS
-from .gan import GanConfig
+from .gan import GanConfig, Share
 from .lightgan import DiscriminatorConfig, LightGenerator, LightGeneratorConfig
-from .painter import Painter, PainterConfig
+from .painter import FORMER_NAMES, Painter, PainterConfig, present_settings
 from .parameters import complaints
 from .refiner import RefinedPainter, RefinerConfig
 
@@ -38,6 +38,8 @@ class Recipe:
     steps: PositiveInt = 450_000  # training steps
     batch_size: PositiveInt = 20
     accumulate: PositiveInt = 1  # batches a step, gradients averaged over them
+    mirror: Share = 0.0  # probability that a real image is mirrored
+    enlarge: Share = 0.0  # probability that a part of a real image, at least half its area, is enlarged
     log_every: PositiveInt = 50  # steps between rows of metrics.csv
     sample_every: PositiveInt = 1_000  # steps between sample grids
     save_every: PositiveInt = 1_000  # steps between checkpoints
@@ -215,21 +217,12 @@ def flat_settings(recipe: Recipe) -> dict:
     return {name: nested[outer][last] if last else nested[outer] for name, outer, _, last in parts}
 
 # %% ../nbs/05b_recipe.ipynb #16a387de
-RENAMED = {
-    "painter.judged": "painter.supervised_canvases",
-    "painter.judged_scaled": "painter.supervised_scaled",
-    "painter.judged_late": "painter.supervised_late",
-    "refiner.judge_canvas": "refiner.supervise_canvas",
-}  # settings by their former dotted name
-
-
-def current_settings(
-    part: str,  # of a recipe: painter, refiner, ...
-    settings: dict,  # of that part, by the names that they had when they were written
-) -> dict:
-    """Settings of a part of a recipe under their present names."""
-    prefix = f"{part}."
-    return {RENAMED.get(prefix + name, name).removeprefix(prefix): value for name, value in settings.items()}
+RENAMED = {  # settings by their former dotted name
+    f"{part}.{former}": f"{part}.{present}"
+    for part in ("painter", "refiner")
+    for former, present in FORMER_NAMES.items()
+    if f"{part}.{present}" in setting_names()
+}
 
 
 def present_names(
@@ -246,8 +239,7 @@ def present_names(
 def recipe_from_dict(settings: dict) -> Recipe:
     """A recipe from nested settings, as a record holds them. Raises `ValueError`, one line of all wrong values."""
     if isinstance(settings, dict):
-        parts = settings.items()
-        settings = {name: current_settings(name, p) if isinstance(p, dict) else p for name, p in parts}
+        settings = {name: present_settings(p) if isinstance(p, dict) else p for name, p in settings.items()}
     try:
         return TypeAdapter(Recipe).validate_python(settings)
     except ValidationError as error:

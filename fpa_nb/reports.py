@@ -8,7 +8,6 @@ __all__ = ['PUBLISHED', 'run_name', 'changes_in', 'read_records', 'latest', 'set
            'write_reports']
 
 # %% ../nbs/11_reports.ipynb #631958ff
-import base64
 import hashlib
 import html
 import io
@@ -29,19 +28,11 @@ from pydantic import BaseModel, Field, FiniteFloat, NonNegativeInt, PositiveInt,
 from .datasets import DATASETS, known_dataset
 from .explorer import export_html
 from .files import atomic_write, check_name, from_root, one_line, read_json, read_rows, write_text
+from .gallery import data_url
 from .models import load_painter
 from .painter import Painting, sample_latents
 from .parameters import complaints
-from fpa_nb.recipe import (
-    FREE_TO_CHANGE,
-    MODELS,
-    RENAMED,
-    Recipe,
-    default_recipe,
-    flat_settings,
-    recipe_from_dict,
-    setting_names,
-)
+from .recipe import FREE_TO_CHANGE, MODELS, RENAMED, Recipe, default_recipe, flat_settings, recipe_from_dict
 from .run import Run
 
 # %% ../nbs/11_reports.ipynb #ee995e2c
@@ -192,7 +183,7 @@ def _left_out(path: Path, error: Exception) -> None:
 
 # %% ../nbs/11_reports.ipynb #9a73a9e6
 _MODEL_CHANGES = {name for model in MODELS.values() for name in model.changes}  # what a model's name stands for
-_OF_MODELS = {name for name in setting_names() if name in _MODEL_CHANGES or name.startswith(("refiner.", "lightgan."))}
+_PARTS = ("refiner.", "lightgan.")  # of a recipe, that only some models have
 
 
 def _with_setting(rows: pd.DataFrame, setting: str) -> pd.DataFrame:
@@ -205,7 +196,8 @@ def _with_setting(rows: pd.DataFrame, setting: str) -> pd.DataFrame:
         settings["model"] = MODELS[model].kind.__name__ if setting in _MODEL_CHANGES else model
         if setting in settings:
             value = json.dumps(settings.pop(setting))
-            settings = {name: v for name, v in settings.items() if setting != "model" or name not in _OF_MODELS}
+            if setting == "model":
+                settings = {n: v for n, v in settings.items() if n not in _MODEL_CHANGES and not n.startswith(_PARTS)}
             others = [part for part in row["changes"].split("+") if part and not part.startswith(f"{setting}-")]
             about = {"setting": value, "rest": json.dumps(settings, sort_keys=True), "others": " ".join(others)}
             kept.append(row | about)
@@ -349,8 +341,7 @@ def _by_dataset(rows: pd.DataFrame, published: pd.DataFrame, order: tuple[str, .
     quoted = {}
     for p in published.itertuples():
         quoted.setdefault((p.model, p.dataset), []).append(f"{p.value:g} ({p.source})")
-    names = {name for name, _ in (*cells, *quoted)}
-    datasets = {dataset for _, dataset in (*cells, *quoted)}
+    names, datasets = ({key[i] for key in (*cells, *quoted)} for i in (0, 1))
     by_size = sorted(names.difference(order), key=lambda name: name.zfill(8))  # numbers by their size
     labels = [name for name in order if name in names] + by_size
     columns = {}
@@ -540,9 +531,8 @@ def _picture(title: str, figure: Figure | Path) -> str:
         file = io.BytesIO()
         figure.savefig(file, dpi=90)
         png = file.getvalue()
-    title, data = html.escape(title), base64.b64encode(png).decode()
-    image = f'<img alt="{title}" src="data:image/png;base64,{data}">'
-    return f"<figure>{image}<figcaption>{title}</figcaption></figure>"
+    title = html.escape(title)
+    return f'<figure><img alt="{title}" src="{data_url(png)}"><figcaption>{title}</figcaption></figure>'
 
 
 def _scrubber(paintings: dict[str, Painting]) -> str:

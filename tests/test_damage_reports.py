@@ -10,6 +10,7 @@ import torch
 from damage import anything, damaged, long_limit, tries
 from hypothesis import given, strategies as st
 
+from fpa_nb import reproduce
 from fpa_nb.data import ImageData
 from fpa_nb.fid import Moments
 from fpa_nb.recipe import make_recipe
@@ -106,6 +107,19 @@ def test_tables_of_before_stay_where_there_is_no_evaluation(tmp_path, reports, f
         with pytest.warns(UserWarning, match="holds an evaluation: nothing was written"):
             assert write_reports(wrong, place, tmp_path / "none.csv") == {}
     assert contents(folder) == before and not (tmp_path / "new").exists()
+
+
+def test_a_sweep_that_fails_elsewhere_leaves_the_tables_of_before(tmp_path, reports, monkeypatch, capsys):
+    def fail(*arguments):
+        raise ValueError("no such images")
+
+    folder, before = reports
+    monkeypatch.setattr(reproduce, "_papermill", fail)
+    places = ["--runs-dir", str(tmp_path / "others"), "--reports-dir", str(folder)]
+    assert reproduce.main(["--datasets", "digits", "--models", "fpa", "--seeds", "0", *places]) == 1
+    said = capsys.readouterr()
+    assert "no such images" in said.err and "Traceback" not in said.err and "tables.md" not in said.out
+    assert contents(folder) == before
 
 
 TABLE = b"table,model,dataset,metric,value,source\na,fpa,digits,fid,1.5,here\nb,16,celeba,fid,2,there\n"

@@ -2,8 +2,10 @@
 
 import contextlib
 import dataclasses
+import hashlib
 import io
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -160,8 +162,9 @@ def zipped(names=("afhq/train/cat/a.jpg",), sizes=(80, 70)):
     return packed.getvalue()
 
 
-def at(server, name="afhq_cat"):
-    return patch.dict(DATASETS, {name: dataclasses.replace(DATASETS[name], url=server.url)})
+def at(server, name="afhq_cat", sha256=""):
+    """A dataset whose archive this server offers; what it sends has other checksums than the real one."""
+    return patch.dict(DATASETS, {name: dataclasses.replace(DATASETS[name], url=server.url, sha256=sha256)})
 
 
 def test_download_and_prepare_a_dataset(tmp_path):
@@ -220,9 +223,32 @@ def test_first_checksum_is_remembered(tmp_path):
     assert not archive.exists()
 
 
+def test_published_checksum(tmp_path):
+    """An archive that is whole, and not the one that its publisher offers, never gets its name."""
+    packed = tarred(FLOWERS)
+    with at(Server(content=packed), "flowers", hashlib.sha256(packed).hexdigest()):
+        assert download("flowers", tmp_path / "right").read_bytes() == packed
+    for content in (tarred(FLOWERS | {"flower_photos/more.txt": b"x"}), tarred({"other/1.jpg": jpeg()})):
+        with (
+            at(Server(content=content), "flowers", hashlib.sha256(packed).hexdigest()),
+            pytest.raises(DownloadError, match="the download of flower_photos.tgz has checksum .* get it again"),
+        ):
+            download("flowers", tmp_path / "wrong")
+        assert not list((tmp_path / "wrong").iterdir())
+    (tmp_path / "wrong" / "flower_photos.tgz").write_bytes(content)  # by hand
+    with at(Server(), "flowers", "0" * 64), pytest.raises(DownloadError, match="flower_photos.tgz has checksum"):
+        download("flowers", tmp_path / "wrong")
+    assert (tmp_path / "wrong" / "flower_photos.tgz").read_bytes() == content  # and is not touched
+
+
+def test_checksums_are_checksums():
+    known = [dataset.sha256 for dataset in DATASETS.values() if dataset.sha256]
+    assert known and all(re.fullmatch("[0-9a-f]{64}", checksum) for checksum in known)
+
+
 def test_full_disk(target):
     with (
-        patch("fpa_nb.fetch.shutil.disk_usage", return_value=type("Usage", (), {"free": 1000})()),
+        patch("fpa_nb.files.shutil.disk_usage", return_value=type("Usage", (), {"free": 1000})()),
         pytest.raises(DownloadError, match="make room"),
     ):
         get(Server(), target)
@@ -270,7 +296,7 @@ def test_killed_download_goes_on(target):
 
     server, part = Server(slowly), target.with_name("data.zip.part")
     killed(
-        f"from fpa_nb.fetch import fetch; fetch({server.url!r}, {str(target)!r})",
+        f"from fpa_nb.files import fetch; fetch({server.url!r}, {str(target)!r})",
         lambda: part.exists() and part.stat().st_size > 0,
     )
     assert not target.exists()
@@ -303,14 +329,14 @@ def test_killed_preparation_goes_on(tmp_path):
     for image in range(4, 104, 5):
         process = os.fork()
         if not process:  # the child, which is killed before it has done all
-            with patch.object(fpa_nb.data, "CHUNK", 10), patch.object(fpa_nb.data, "load_image", slowly):
+            with patch.object(fpa_nb.data, "_CHUNK", 10), patch.object(fpa_nb.data, "load_image", slowly):
                 prepare("folder", photos, 32, cache_dir=cache)
             os._exit(0)
         while written() < image * 3 * 32 * 32:
             time.sleep(0.005)
         os.kill(process, signal.SIGKILL)
         assert os.waitpid(process, 0)[1] == signal.SIGKILL, "it was over before it could be killed"
-    with pytest.warns(UserWarning, match="050.jpg"), patch.object(fpa_nb.data, "CHUNK", 10):
+    with pytest.warns(UserWarning, match="050.jpg"), patch.object(fpa_nb.data, "_CHUNK", 10):
         ours = prepare("folder", photos, 32, cache_dir=cache)
         undisturbed = prepare("folder", photos, 32, cache_dir=tmp_path / "whole")
     assert ours.path.read_bytes() == undisturbed.path.read_bytes() and ours.fingerprint == undisturbed.fingerprint

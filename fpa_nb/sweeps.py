@@ -219,7 +219,8 @@ class Experiment:
 def _experiment(sweep: Sweep, place: tuple[str, str, int], changes: dict, runs_dir: str, asked: bool) -> Experiment:
     """A run of a sweep, with its own changes of settings."""
     dataset, model, seed = place
-    painter, start = MODELS[model].refines, {}
+    painter = MODELS[model].refines
+    start = {}
     if painter:
         name = _name(own_changes(dataset, painter, sweep.train, changes), seed, from_root(runs_dir) / dataset / painter)
         start = {"start_from": shown_path(from_root(runs_dir) / dataset / painter / name)}
@@ -315,7 +316,8 @@ def official_experiments(
     sweep = study.sweep[0]
     for dataset in sweep.datasets:
         known_dataset(dataset)
-    jobs, left = [], []
+    jobs = []
+    left = []
     for name, model in models.items():
         what = f"{PREFIX}{name}"
         if model.dataset is None:
@@ -570,9 +572,10 @@ def costs(
         unknown += left > 0 and speed is None
         if speed is not None:
             by_source[speed.source] = by_source.get(speed.source, 0) + left * speed.seconds
-    known = [f"{duration(sum(by_source.values()) / at_once)} with {at_once} at once"] if by_source else []
-    known += [f"{unknown} runs of unknown length"] if unknown else []
-    lines = [f"training in all: {', '.join([f'{sum(left for _, left in work)} steps', *known])}"]
+    total = [f"{sum(left for _, left in work)} steps"]
+    total += [f"{duration(sum(by_source.values()) / at_once)} with {at_once} at once"] if by_source else []
+    total += [f"{unknown} run{'s' * (unknown > 1)} of unknown length"] if unknown else []
+    lines = [f"training in all: {', '.join(total)}"]
     lines += [f"  {duration(seconds)} at the speed of: {source}" for source, seconds in by_source.items()]
     checkpoints, images = disk_bytes(recipe for recipe, _ in work)
     lines.append(f"disk: {checkpoints / 1e9:.2f} GB of checkpoints at most, {images / 1e9:.2f} GB of prepared images")

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from damage import LONG
+from damage import KILLS
 from execnb.nbio import read_nb
 from execnb.shell import CaptureShell
 from PIL import Image
@@ -52,13 +52,12 @@ def test_killed_evaluation(tmp_path):
     whole = json.loads(score(tmp_path / "whole").read_text())
     seconds = time.monotonic() - start
     record = tmp_path / "killed" / "runs" / "digits" / "stylegan2" / "samples" / "record.json"
-    moments = 20 if LONG else 5
-    for moment in range(moments):
+    for moment in range(KILLS):
         process = os.fork()
         if not process:
             score(tmp_path / "killed")
             os._exit(0)
-        time.sleep(seconds * (moment + 1) / (moments + 1))
+        time.sleep(seconds * (moment + 1) / (KILLS + 1))
         os.kill(process, signal.SIGKILL)
         os.waitpid(process, 0)
         if record.exists():

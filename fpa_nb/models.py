@@ -31,7 +31,7 @@ from .lightgan import LightGenerator
 from .official import load_official, plain_value, read_arguments, start_from_official
 from .painter import Painter, present_settings
 from .parameters import complaints
-from .recipe import MODELS, Recipe
+from .recipe import MODELS
 from .refiner import RefinedPainter
 from .run import Run, Start, checkpoints_in, load_generator, start_from_checkpoint
 

@@ -894,6 +894,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/fpa_nb', 'doc_host': '', '
                                  'fpa_nb.training._bar': ('training.html#_bar', 'fpa_nb/training.py'),
                                  'fpa_nb.training._batches': ('training.html#_batches', 'fpa_nb/training.py'),
                                  'fpa_nb.training._note_beginning': ('training.html#_note_beginning', 'fpa_nb/training.py'),
+                                 'fpa_nb.training._threads': ('training.html#_threads', 'fpa_nb/training.py'),
                                  'fpa_nb.training.expected_seconds': ('training.html#expected_seconds', 'fpa_nb/training.py'),
                                  'fpa_nb.training.keep_memory': ('training.html#keep_memory', 'fpa_nb/training.py'),
                                  'fpa_nb.training.last_state': ('training.html#last_state', 'fpa_nb/training.py'),

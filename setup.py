@@ -17,8 +17,8 @@ setup(
     long_description=(here / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     author=cfg["author"],
-    author_email=cfg["author_email"],
-    url=cfg["git_url"],
+    author_email=cfg["author_email"] or None,
+    url=cfg["git_url"] or None,
     license="Apache-2.0",
     keywords=cfg["keywords"].split(),
     classifiers=[

@@ -40,6 +40,7 @@ html_context = {{"default_mode": "auto"}}
 nb_execution_mode = "off"
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence"]
 myst_heading_anchors = 3
+myst_heading_slug_func = "docs.anchor"
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 suppress_warnings = ["myst.xref_missing", "myst.header", "mystnb.unknown_mime_type", "misc.highlighting_failure"]
@@ -71,6 +72,11 @@ def ways(index: nbformat.NotebookNode) -> dict[str, list[str]]:
     found = {title: re.findall(r"^\| \[[^\]]+\]\[(\w+)\]", part, re.M) for title, part in tables}
     files = dict(re.findall(r"^\[(\w+)\]: (\w+)\.ipynb$", text, re.M))
     return {title: [files[name] for name in names] for title, names in found.items() if names}
+
+
+def anchor(heading: str) -> str:
+    """The anchor of a heading, as Jupyter makes it."""
+    return heading.replace(" ", "-")
 
 
 def with_parameters(app, what, name, obj, options, lines):
@@ -117,6 +123,9 @@ def write_sources(source: Path) -> None:
     for title, pages in trees.items():
         tree = "\n".join(["```{toctree}", ":hidden:", f":caption: {title}", *pages, "```"])
         notebooks["index"].cells.append(nbformat.v4.new_markdown_cell(tree))
+    for cell in notebooks["index"].cells:
+        link = '**<a href="paint/index.html">It paints in your browser</a>**'  # built beside the pages
+        cell.source = cell.source.replace("**It paints in your browser**", link)
     for name, notebook in notebooks.items():
         nbformat.write(notebook, source / f"{name}.ipynb")
     (source / "conf.py").write_text(CONF)

@@ -16,10 +16,10 @@ from pydantic import ConfigDict, Field, PositiveInt
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from .painter import Painter, Painting
+from .gallery import to_pixels
+from .painter import Painter, PainterConfig, Painting, write_program
 from .refiner import RefinedPainter
 from .rules import RULES, Writes
-from .gallery import to_pixels
 
 # %% ../nbs/08_interventions.ipynb #f96c8c6c
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -83,11 +83,10 @@ def used_betas(
     return torch.cat([torch.ones_like(painting.betas[..., :1, :]), painting.betas[..., 1:, :]], -2)
 
 # %% ../nbs/08_interventions.ipynb #269e2195
-def _program(painting: Painting, rule: str) -> dict[str, Tensor]:
-    """Keys, values, learning rates as used, and the painting's and the rule's gates, (..., steps, size) each."""
-    program = {"keys": painting.keys, "values": painting.values, "betas": used_betas(painting)}
+def _program_for(painting: Painting, rule: str) -> dict[str, Tensor]:
+    """A painting's program with learning rates as used, and with all gates of a rule, (..., steps, size) each."""
     neutral = {name: torch.full_like(painting.keys[..., :1], value) for name, value in RULES[rule].gates.items()}
-    return program | neutral | painting.gates
+    return neutral | painting.program | {"betas": used_betas(painting)}
 
 
 def _switch(
@@ -99,12 +98,14 @@ def _switch(
     return program | {name: program[name].where(on, neutral[name]) for name in program.keys() & neutral.keys()}
 
 
+def _config(painter: Painter | RefinedPainter) -> PainterConfig:
+    """The painter's settings, whether it is refined or not."""
+    return getattr(painter, "painter", painter).config
+
+
 def _write(painter: Painter | RefinedPainter, rule: str, program: dict[str, Tensor], initial: Tensor | None) -> Writes:
-    """Execute a program by a rule, with the painter's settings for it."""
-    config, rule = getattr(painter, "painter", painter).config, RULES[rule]
-    options = {name: getattr(config, name) for name in rule.options if name != "plain_first"}
-    taken = {name: program[name] for name in ("keys", "values", "betas", *rule.gates)}
-    return rule.write(**taken, initial=initial, **options)
+    """Execute a program by a rule's plain equation, with the painter's settings for it otherwise."""
+    return write_program(replace(_config(painter), rule=rule, plain_first=False), program, initial)
 
 # %% ../nbs/08_interventions.ipynb #2cb071c7
 def apply_edit(
@@ -127,10 +128,10 @@ def apply_edit(
     if edit.borrow and (other is None or other.keys.shape != painting.keys.shape):
         shape = tuple(painting.keys.shape)
         raise ValueError(f"to borrow {' and '.join(edit.borrow)}, give another painting with keys of shape {shape}")
-    rule = edit.rule or getattr(painter, "painter", painter).config.rule
-    program = _program(painting, rule)
+    rule = edit.rule or _config(painter).rule
+    program = _program_for(painting, rule)
     for part in edit.borrow:
-        taken = _program(other, rule)
+        taken = _program_for(other, rule)
         names = taken.keys() - {"keys", "values"} if part == "betas" else {part}  # gates go with the learning rates
         program |= {name: taken[name] for name in names}
     on = torch.tensor([[t not in edit.off] for t in range(1, steps + 1)], device=painting.keys.device)
@@ -160,9 +161,10 @@ def step_effects(
 
 def _without_each_step(painter: Painter | RefinedPainter, painting: Painting) -> Tensor:
     """(steps, batch, channels, height, width): the pictures without the first, the second, ... step."""
-    steps, rule = painting.keys.shape[-2], getattr(painter, "painter", painter).config.rule
+    steps = painting.keys.shape[-2]
+    rule = _config(painter).rule
     repeat = lambda tensor: tensor.expand(steps, *tensor.shape)
-    program = {name: repeat(tensor) for name, tensor in _program(painting, rule).items()}
+    program = {name: repeat(tensor) for name, tensor in _program_for(painting, rule).items()}
     on = ~torch.eye(steps, dtype=torch.bool, device=painting.keys.device)[:, None, None, :, None]
     initial = painting.writes.initial
     canvas = _write(painter, rule, _switch(program, on), None if initial is None else repeat(initial)).canvas

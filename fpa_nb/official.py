@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['read_arguments', 'plain_value', 'discriminator_from_official', 'generator_from_official', 'OfficialCheckpoint',
-           'read_official', 'load_official', 'gan_from_official', 'start_from_official', 'save_official',
-           'official_steps']
+           'read_official', 'load_official', 'gan_from_official', 'start_from_official', 'unofficial_settings',
+           'save_official', 'official_steps']
 
 # %% ../nbs/07b_official.ipynb #abab0800
 import ast
@@ -15,7 +15,7 @@ import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import torch
@@ -31,15 +31,16 @@ from fpa_nb.official_settings import (
     configs_of,
     discriminator_config,
     generator_configs,
+    model_type,
     official_arguments,
     official_name,
     official_order,
     official_state,
-    unofficial_settings,
     whole_official_state,
 )
-from .painter import Painter
+from .painter import Painter, PainterConfig
 from .refiner import RefinedPainter
+from .rules import RULES
 from .run import Start, load_optimiser
 
 # %% ../nbs/07b_official.ipynb #94fd5bee
@@ -53,31 +54,65 @@ def _naming(path: Path) -> Iterator[None]:
 
 
 def _load_data(path: Path) -> object:
-    """What a PyTorch file holds, read as data. Raises `ValueError` for anything else, and for a damaged file."""
+    """What a PyTorch file holds, read as data. Raises `ValueError`, which says what another or a damaged file is."""
     try:
-        _check_archive(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
+        problem = _other_kind(path) or _damage(path)
+        if problem is None:
+            return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise ValueError("no such file") from None
     except OSError as error:
         raise ValueError(f"cannot be read ({error})") from None
     except Exception as error:  # torch and zipfile raise almost every kind
-        held_code = "weights_only" in str(error).lower() or "Unsupported" in str(error)
-        reason = "it holds code, which is never run" if held_code else "it is not a PyTorch file, or damaged"
-        raise ValueError(f"not an official checkpoint: {reason} ({one_line(error)})") from None
+        problem = _reason(error)
+    raise ValueError(f"not an official checkpoint: {problem}")
 
 
-def _check_archive(path: Path) -> None:
-    """Raise an exception if a zip archive is damaged. (Files of PyTorch before 1.6 are no archives.)"""
+def _damage(path: Path) -> str | None:
+    """What is wrong with a zip archive, if it is one. (Files of PyTorch before 1.6 are none.)"""
     with path.open("rb") as file:
         if file.read(4) != b"PK\x03\x04":
-            return
+            return None
     with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        if not any(name.endswith("/data.pkl") for name in names):
+            return f"it is a zip archive of other files ({', '.join(names[:3])}, ...): give one .pt file"
         if sum(member.file_size for member in archive.infolist()) > path.stat().st_size:
-            raise ValueError("it claims to hold more than it does")
+            return "it is damaged (it claims to hold more than it does)"
         damaged = archive.testzip()
-        if damaged is not None:
-            raise ValueError(f"wrong checksum of {damaged}")
+        return damaged and f"it is damaged (wrong checksum of {damaged})"
+
+# %% ../nbs/07b_official.ipynb #daaa3a35
+_TEXTS = {  # of a text file, by its first small letters
+    ("<!doctype", "<html"): "a web page, not a checkpoint: download the file itself, with a browser if need be",
+    ("{",): "a JSON file, not a checkpoint: give the .pt file",
+    ("version https://git-lfs",): "a pointer of Git LFS, not the file itself: get that with git lfs pull",
+    ("",): "a text, not a checkpoint: give the .pt file",
+}
+
+
+def _other_kind(path: Path) -> str | None:
+    """What a file is by its first bytes; None if it may be one of PyTorch."""
+    with path.open("rb") as file:
+        beginning = file.read(200)
+    if not beginning:
+        return "it is empty: get it again"
+    if beginning[8:10] == b'{"':
+        return "it holds tensors in the form of safetensors: give the folder that it is in, with its config.json"
+    text = beginning.decode(errors="replace").lstrip("\ufeff \t\r\n")
+    if not all(character.isprintable() or character.isspace() for character in text):
+        return None
+    what = next(what for begins, what in _TEXTS.items() if text.lower().startswith(begins))
+    return f"it begins with {' '.join(text.split())[:30]!r}: {what}"
+
+
+def _reason(error: Exception) -> str:
+    """Why PyTorch cannot read a file, without its advice."""
+    said = str(error).rpartition("WeightsUnpickler error:")[2].partition("Check the documentation")[0]
+    code = re.search(r"GLOBAL (\S+)", said)
+    if code:
+        return f"it holds code, which is never run ({code[1][:60]!a})"
+    return f"it is not a PyTorch file, or damaged ({' '.join(said.split())[:200] or type(error).__name__})"
 
 # %% ../nbs/07b_official.ipynb #5ccb7f20
 def read_arguments(path: str | Path) -> dict:
@@ -146,7 +181,8 @@ def _misfits(wanted: dict[str, Tensor], given: dict[str, Tensor]) -> list[str]:
     wrong = [f"{name} is missing" for name in wanted if name not in given]
     wrong += [f"{name} is unknown" for name in given if name not in wanted]
     for name in wanted.keys() & given.keys():
-        here, there = wanted[name], given[name]
+        here = wanted[name]
+        there = given[name]
         if here.shape != there.shape:
             wrong.append(f"{name} has shape {tuple(there.shape)} instead of {tuple(here.shape)}")
         elif here.is_floating_point() != there.is_floating_point():
@@ -217,15 +253,18 @@ def read_official(
         shape = discriminator.config.image_size, discriminator.config.channels
         configs = generator_configs(parts["G."], *shape, arguments, settings)
         check_tensors(parts["GE."])
-        generator, averaged = (_fill(lambda: _generator(configs), parts[part]).eval() for part in ("G.", "GE."))
+        generator = _fill(lambda: _generator(configs), parts["G."]).eval()
+        averaged = _fill(lambda: _generator(configs), parts["GE."]).eval()
         optimisers = {name: content.get(name) for name in ("G_opt", "D_opt")}
         return OfficialCheckpoint(generator, averaged, discriminator, optimisers, f"{content.get('version')!s:.40}")
 
 # %% ../nbs/07b_official.ipynb #9dcbf27a
 def _parts(content: object) -> dict[str, dict[str, Tensor]]:
     """The tensors of generator, average and discriminator, by prefix. Raises `ValueError` for other content."""
-    if not isinstance(content, dict) or not isinstance(content.get("GAN"), dict):
+    if not isinstance(content, dict) or "GAN" not in content:
         raise ValueError(f"not an official checkpoint: it holds {_summary(content)}, not a dictionary with 'GAN'")
+    if not isinstance(content["GAN"], dict):
+        raise ValueError(f"not an official checkpoint: its 'GAN' is {_summary(content['GAN'])}, not tensors by name")
     parts = {"G.": {}, "GE.": {}, "D.": {}}
     for name, tensor in content["GAN"].items():
         plain = ".".join(word for word in str(name).split(".") if word != "module")
@@ -241,7 +280,7 @@ def _parts(content: object) -> dict[str, dict[str, Tensor]]:
 def _summary(content: object) -> str:
     """What a file holds instead, in a few words."""
     if not isinstance(content, dict):
-        return f"a {type(content).__name__}"
+        return "None" if content is None else f"a {type(content).__name__}"
     names = [f"{key!r:.40}" for key in list(content)[:6]]
     return f"a dictionary with {', '.join(names)}" + (", ..." if len(content) > 6 else "")
 
@@ -270,8 +309,10 @@ def _adam_state(
     state = optimiser.get("state") if isinstance(optimiser, dict) else None
     if optimiser is not None and not isinstance(state, dict):
         raise ValueError(f"not an optimiser's state, but {_summary(optimiser)}")
-    order, parameters, ours = official_order(model), dict(model.named_parameters()), {}
+    order = official_order(model)
+    parameters = dict(model.named_parameters())
     learned = [name for name, parameter in parameters.items() if parameter.requires_grad]
+    ours = {}
     for number, moments in (state or {}).items():
         if not isinstance(number, int) or not 0 <= number < len(order):
             raise ValueError(f"it has a parameter number {number!r:.40}, and the model has {len(order)} parameters")
@@ -325,9 +366,10 @@ def _adam_of(checkpoint: OfficialCheckpoint, name: str) -> dict[str, Tensor]:
 # %% ../nbs/07b_official.ipynb #b2bcf70e
 def start_from_official(
     path: str | Path,  # the file; relative paths count from the project's root
+    arguments: dict | None = None,  # official arguments; None: from `args.txt` beside the file, if there is one
 ) -> Start:
     """The trained painter of an official checkpoint file, to be refined. Raises `ValueError` if it holds none."""
-    checkpoint = read_official(path)
+    checkpoint = read_official(path, arguments)
     with _naming(from_root(path)):
         if not isinstance(checkpoint.generator, Painter):
             raise ValueError(f"it holds a {type(checkpoint.generator).__name__}: only a plain painter can be refined")
@@ -335,11 +377,49 @@ def start_from_official(
     discriminator = checkpoint.discriminator.state_dict()
     return Start(checkpoint.generator, checkpoint.averaged, discriminator, moments, str(from_root(path)))
 
+# %% ../nbs/07b_official.ipynb #2ca5cd9d
+def unofficial_settings(configs: dict[str, object]) -> list[str]:
+    """The settings (as `part.name=value`) with which the official code does not load a file, or paints otherwise."""
+    free = {"discriminator": ("image_size", "channels", "blur"), "lightgan": ("image_size", "channels", "latent_dim")}
+    wrong = []
+    for part in [part for part in free if part in configs]:
+        config = configs[part]
+        default = type(config)()
+        changed = [f.name for f in fields(config) if getattr(config, f.name) != getattr(default, f.name)]
+        wrong += [(part, name) for name in changed if name not in free[part]]
+    if configs["discriminator"].channels not in (1, 3, 4):
+        wrong.append(("discriminator", "channels"))
+    if configs["discriminator"].blur != ("lightgan" in configs):
+        wrong.append(("discriminator", "blur"))
+    if model_type(configs) is None:
+        wrong += [("painter", name) for name in ("inputs", "slow", "rule")]
+    if "painter" in configs:
+        wrong += [("painter", name) for name in _unofficial_painter(configs["painter"], "refiner" in configs)]
+    if "refiner" in configs:
+        widths = configs["refiner"].widths
+        wrong += [] if widths == tuple(2**i for i in range(len(widths))) else [("refiner", "widths")]
+        as_wide = configs["refiner"].features in (None, configs["painter"].image_size)
+        wrong += [] if as_wide else [("refiner", "features")]
+    return [f"{part}.{name}={getattr(configs[part], name)!r}" for part, name in wrong]
+
+
+def _unofficial_painter(config: PainterConfig, refined: bool) -> list[str]:
+    """Settings that the official painter does not have, or that make it fail."""
+    wrong = []
+    if "plain_first" in RULES[config.rule].options and not config.plain_first and not config.learned_canvas:
+        wrong.append("plain_first")
+    if not RULES[config.rule].has_betas and config.softmax_keys:  # `lstm_sum` ignores the flag
+        wrong.append("softmax_keys")
+    if refined and config.positional:
+        wrong.append("positional")
+    if refined and config.inputs == "v1" and config.learned_canvas:
+        wrong.append("learned_canvas")
+    return wrong
+
 # %% ../nbs/07b_official.ipynb #10a1f418
 def save_official(
     path: str | Path,  # the file to write, officially model_<number>.pt; relative paths count from the project's root
     gan: Gan,
-    version: str = "0.23.3",  # the official code warns about files of other versions than its own
 ) -> None:
     """
     Write a game as a checkpoint file of the official code, and its arguments into `args.txt` beside it.
@@ -347,9 +427,11 @@ def save_official(
     Raises `ValueError`, before anything is written, for a rule that the official code does not know, and if there is
     an `args.txt` of another model. Warns of settings with which the official code does not load the file.
     """
-    path, configs = from_root(path), configs_of(gan.generator, gan.discriminator)
+    path = from_root(path)
+    arguments = path.with_name("args.txt")
+    configs = configs_of(gan.generator, gan.discriminator)
     _check_rule(configs)
-    content, arguments = _official_content(gan, version), path.with_name("args.txt")
+    content = _official_content(gan)
     if arguments.exists():
         _check_same(arguments, configs, _parts(content))
     unofficial = unofficial_settings(configs)
@@ -387,7 +469,10 @@ def _check_same(arguments: Path, configs: dict[str, object], parts: dict[str, di
         raise ValueError(f"{arguments} {reason}") from None
 
 # %% ../nbs/07b_official.ipynb #9699ee79
-def _official_content(gan: Gan, version: str) -> dict:
+_VERSION = "0.23.3"  # of the official code, which warns about files of other versions than its own
+
+
+def _official_content(gan: Gan) -> dict:
     """What the file holds."""
     discriminator = whole_official_state(gan.discriminator)
     parts = {"G.": whole_official_state(gan.generator), "D.": discriminator}
@@ -395,7 +480,7 @@ def _official_content(gan: Gan, version: str) -> dict:
     tensors = {prefix + name: tensor for prefix, state in parts.items() for name, tensor in state.items()}
     return {
         "GAN": {name: tensor.detach().cpu() for name, tensor in tensors.items()},
-        "version": version,
+        "version": _VERSION,
         "G_scaler": {},
         "D_scaler": {},
         "G_opt": _official_optimiser(gan.generator_optimiser, gan.generator),
@@ -405,7 +490,8 @@ def _official_content(gan: Gan, version: str) -> dict:
 
 def _official_optimiser(optimiser: torch.optim.Optimizer, model: nn.Module) -> dict:
     """An optimiser's state with the official numbers of the parameters, frozen ones included."""
-    learned, order = [name for name, p in model.named_parameters() if p.requires_grad], official_order(model)
+    learned = [name for name, p in model.named_parameters() if p.requires_grad]
+    order = official_order(model)
     state = optimiser.state_dict()
     group = {key: value for key, value in state["param_groups"][0].items() if key != "params"}
     return {
@@ -426,7 +512,8 @@ def official_steps(
     updates, canvases = (_scaled(matrices[0], final.norm()) for matrices in (painting.updates, painting.canvases))
     if isinstance(generator, RefinedPainter):
         refined = generator.unet(final.unsqueeze(0))
-        updates, canvases = torch.cat([updates, final - refined]), torch.cat([canvases, refined])
+        updates = torch.cat([updates, final - refined])
+        canvases = torch.cat([canvases, refined])
     steps = torch.cat([updates, canvases])
     squash = painter.config.tanh_output and (painter.config.inputs != "v1" or isinstance(generator, RefinedPainter))
     return steps.tanh() if squash else steps

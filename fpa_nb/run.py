@@ -39,7 +39,7 @@ from .files import sha256, shown_path, write_text
 from .gan import Gan
 from .lightgan import Discriminator
 from .painter import Painter, evenly_spaced
-from .recipe import MODELS, Recipe, differences, recipe_from_dict
+from .recipe import MODELS, Recipe, differences, other_settings, recipe_from_dict
 
 # %% ../nbs/05c_run.ipynb #332a7a6c
 @dataclass(frozen=True)
@@ -172,16 +172,12 @@ def open_run(
     except OSError as error:
         raise ValueError(f"cannot write to {run.folder} ({error.strerror}): give another runs_dir") from None
     if run.record:
-        changed = differences(_comparable(recipe_from_dict(run.record["recipe"])), _comparable(recipe))
+        changed = other_settings(recipe_from_dict(run.record["recipe"]), recipe)
         if changed:
             what = f"{run.folder} holds a run with other settings ({'; '.join(changed)})"
             raise ValueError(f"{what}: give another name, or resume=False for a new run beside it")
     return run
 
-
-def _comparable(recipe: Recipe) -> dict:
-    """Settings that a run keeps; of `batch_size` and `accumulate` only the product counts."""
-    return asdict(recipe) | {"batch_size": recipe.batch_size * recipe.accumulate, "accumulate": 1}
 
 # %% ../nbs/05c_run.ipynb #e7627298
 def choose_device(name: str = "auto") -> torch.device:

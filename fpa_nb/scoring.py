@@ -10,6 +10,7 @@ __all__ = ['FORMATS', 'through_files', 'through_file', 'painted_images', 'data_i
 import io
 import json
 import re
+import tempfile
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -28,11 +29,11 @@ from tqdm.auto import tqdm
 from .data import ImageData
 from .datasets import DATASETS, Source, UnreadableImage, image_source, known_dataset, load_image, prepare_image
 from .fid import PIXELS, Extractor, FeatureStatistics, Moments, frechet_distance, kernel_distance, middle_95
-from .files import check_name, from_root, read_json, shown_path, write_text
-from .models import PREFIX, find_pretrained, load_pretrained
-from .official import load_official
+from .files import check_name, from_root, one_line, read_json, shown_path, write_text
+from .models import KINDS, find_checkpoint, find_pretrained, identify, load_painter
 from .recipe import recipe_from_dict
-from .run import Run, checkpoints_in, load_generator
+from .run import load_generator
+from .training import keep_memory
 
 # %% ../nbs/07d_scoring.ipynb #5f3cc8fb
 FORMATS = ("jpeg", "png")  # png: rounded to 8 bits, nothing lost
@@ -82,7 +83,8 @@ def painted_images(
     progress: bool = False,
 ) -> Iterator[Tensor]:
     """Batches of images from a generator, in evaluation mode, always the same for the same seed."""
-    device, random = next(generator.parameters()).device, torch.Generator().manual_seed(seed)
+    device = next(generator.parameters()).device
+    random = torch.Generator().manual_seed(seed)
     training = generator.training
     generator.eval()
     try:
@@ -143,8 +145,9 @@ class Scorer:
 # %% ../nbs/07d_scoring.ipynb #e86fd061
 def _real_moments(scorer: Scorer) -> Moments:
     """Statistics of all real images: those that were kept, if they are whole, or else computed and kept."""
-    data, extractor = scorer.data, scorer.extractor
-    key = f"statistics-{data.fingerprint}-{scorer.image_format}-{extractor.name}-{extractor.version}.npz"
+    data = scorer.data
+    features = f"{scorer.extractor.name}-{scorer.extractor.version}"
+    key = f"statistics-{data.fingerprint}-{scorer.image_format}-{features}.npz"
     folder = scorer.cache_dir or (data.path and data.path.parent)
     if folder and (folder / key).exists():
         try:
@@ -200,49 +203,50 @@ class Evaluation:
     real: int  # real images
     image_format: str
     weights: str  # version of the features
+    replicates: int  # of the bootstrap
+    image_size: int  # of the real images
+    fingerprint: str  # of the real images
 
 # %% ../nbs/07d_scoring.ipynb #33d01d9a
+_BLOCKS = 16  # of painted images, from which the bootstrap draws
+_MOST_KEPT = 10_000  # features kept for the kernel distance, of each side
+
+
 def evaluate(
     scorer: Scorer,
     images: Iterable[Tensor],  # batches of images to be scored, in the range that the generator gives
     replicates: int = 20,  # of the bootstrap; each costs one Frechet distance
-    blocks: int = 16,
-    most_kept: int = 10_000,  # features kept for the kernel distance, of each side
     progress: bool = False,
 ) -> Evaluation:
     """
     Score images against the scorer's real ones. Warns if there are fewer images than features.
 
-    Raises `ValueError` for numbers that make no sense, and for fewer than two images.
+    Raises `ValueError` for fewer than two images.
     """
-    _check_numbers(replicates=(replicates, 0), blocks=(blocks, 1), most_kept=(most_kept, 2))
-    parts, kept = [FeatureStatistics() for _ in range(blocks)], []
+    keep_memory()
+    parts = [FeatureStatistics() for _ in range(_BLOCKS)]
+    kept = []
     for i, features in enumerate(scorer.features(images)):
-        parts[i % blocks].add(features)
-        kept += [features.cpu()] if sum(map(len, kept)) < most_kept else []
+        parts[i % _BLOCKS].add(features)
+        kept += [features.cpu()] if sum(map(len, kept)) < _MOST_KEPT else []
     parts = [part for part in parts if part.count]
-    whole, random = FeatureStatistics().merge(parts), np.random.default_rng(scorer.seed)
+    whole = FeatureStatistics().merge(parts)
     _check_count(whole, len(scorer.data))
+    random = np.random.default_rng(scorer.seed)
     draws = []
     for _ in tqdm(range(replicates), desc="bootstrap", disable=not progress):
         drawn = [parts[i] for i in random.integers(len(parts), size=len(parts))]
         draws.append(frechet_distance(scorer.real, FeatureStatistics().merge(drawn)))
-    order = random.permutation(len(scorer.data))[:most_kept]
-    real = torch.cat([features.cpu() for features in scorer.features(data_images(scorer.data, np.sort(order)))])
-    kernel, *kernel_interval = kernel_distance(real, torch.cat(kept)[:most_kept], seed=scorer.seed)
+    some = np.sort(random.permutation(len(scorer.data))[:_MOST_KEPT])
+    real = torch.cat([features.cpu() for features in scorer.features(data_images(scorer.data, some))])
+    kernel, *kernel_interval = kernel_distance(real, torch.cat(kept)[:_MOST_KEPT], seed=scorer.seed)
     value = frechet_distance(scorer.real, whole)
-    interval, counts = middle_95(draws) if draws else (value, value), (whole.count, len(scorer.data))
-    how = scorer.image_format, scorer.extractor.version
+    interval = middle_95(draws) if draws else (value, value)
+    counts = whole.count, len(scorer.data)
+    how = scorer.image_format, scorer.extractor.version, replicates, scorer.data.shape[-1], scorer.data.fingerprint
     return Evaluation(scorer.name, value, interval, kernel, tuple(kernel_interval), *counts, *how)
 
 # %% ../nbs/07d_scoring.ipynb #1801c1d3
-def _check_numbers(**numbers: tuple[int, int]) -> None:
-    """Raise `ValueError` for what is no whole number from its least value."""
-    for name, (number, least) in numbers.items():
-        if isinstance(number, bool) or not isinstance(number, int) or number < least:
-            raise ValueError(f"{name} must be a whole number from {least}, not {number!r}")
-
-
 def _check_count(whole: FeatureStatistics, real: int) -> None:
     """Raise `ValueError` for fewer than two images; warn of too few for their features."""
     if whole.count < 2:
@@ -260,16 +264,17 @@ def nearest_real(
 ) -> Tensor:  # (n, count), indices of real images, the nearest first
     """The real images whose features are nearest to those of `images`."""
     (ours,) = scorer.features([images])
-    ours, near, places = ours.cpu().double(), torch.empty(len(images), 0), torch.empty(len(images), 0, dtype=torch.long)
+    ours = ours.cpu().double()
+    near = ours.new_empty(len(images), 0)
+    places = torch.empty(len(images), 0, dtype=torch.long)
     start = 0
     for features in scorer.features(data_images(scorer.data)):
-        distances = torch.cdist(ours, features.cpu().double())
-        near, places = (
-            torch.cat([near, distances], 1),
-            torch.cat([places, torch.arange(start, start + len(features)).expand(len(images), -1)], 1),
-        )
+        numbers = torch.arange(start, start + len(features)).expand(len(images), -1)
+        near = torch.cat([near, torch.cdist(ours, features.cpu().double())], 1)
+        places = torch.cat([places, numbers], 1)
         near, kept = near.topk(min(count, near.shape[1]), largest=False)
-        places, start = places.gather(1, kept), start + len(features)
+        places = places.gather(1, kept)
+        start += len(features)
     return places
 
 # %% ../nbs/07d_scoring.ipynb #5a752744
@@ -306,6 +311,17 @@ def check_record(folder: Path, measured: str | None) -> None:
     if measured is not None and other != measured:
         raise ValueError(f"{path} is the record of {other}, not of {measured}: give another name (-p name ...)")
 
+# %% ../nbs/07d_scoring.ipynb #91ee75a0
+def _check_writable(folder: Path, how: str) -> None:
+    """Raise `ValueError` unless a record can be written into a folder, which need not be there yet."""
+    try:
+        there = next(place for place in (folder, *folder.parents) if place.exists())
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        reason = error.strerror or error
+        raise ValueError(f"the score cannot be noted in {folder} ({reason}): make it writable, or {how}") from None
+
 # %% ../nbs/07d_scoring.ipynb #8ed00a54
 def source_images(
     source: Source,
@@ -316,7 +332,8 @@ def source_images(
     unreadable: dict[str, str],  # filled: the names of broken files, and why they are
 ) -> Iterator[Tensor]:  # batches of images in [0, 1]
     """The first readable images of a source."""
-    batch, given = [], 0
+    batch = []
+    given = 0
     for name in source.names:
         if given + len(batch) == count:
             break
@@ -328,20 +345,29 @@ def source_images(
         batch.append(torch.from_numpy(image).float() / 255)
         if len(batch) == batch_size:
             yield torch.stack(batch)
-            batch, given = [], given + batch_size
+            batch = []
+            given += batch_size
     if batch:
         yield torch.stack(batch)
 
 # %% ../nbs/07d_scoring.ipynb #c46f4536
-def _image_subject(path: Path, dataset: str, model: str, folder: Path, image_size: int) -> Subject:
-    source = image_source(path)
-    unreadable, channels = {}, DATASETS[dataset].channels
+def _source(path: Path) -> Source:
+    """The images in a folder or zip. Raises `ValueError` if there are none."""
+    if path.is_dir() and not any(path.iterdir()):
+        raise ValueError(f"{path} is an empty folder: if it is a run's, it has no checkpoint yet")
+    return image_source(path)
+
+
+def _image_subject(
+    source: Source, dataset: str, model: str, folder: Path, image_size: int, name: str, measured: str
+) -> Subject:
+    channels = DATASETS[dataset].channels
+    unreadable = {}
 
     def images(count: int, batch_size: int, seed: int) -> Iterator[Tensor]:
         return source_images(source, count, batch_size, image_size, channels, unreadable)
 
-    measured = shown_path(path)
-    return Subject(dataset, model, folder, None, path.name, images, len(source.names), None, measured, unreadable)
+    return Subject(dataset, model, folder, None, name, images, len(source.names), None, measured, unreadable)
 
 
 def _generator_subject(
@@ -360,73 +386,52 @@ def _generator_subject(
 
 # %% ../nbs/07d_scoring.ipynb #e794d560
 def _run_subject(path: Path, checkpoint: str, device: torch.device | str) -> Subject:
+    chosen = find_checkpoint(path, checkpoint)
     try:
         recipe = recipe_from_dict(read_json(path / "record.json").get("recipe"))
-    except ValueError as error:
-        raise ValueError(f"{path / 'record.json'} is not a run's record that can be read ({error})") from None
-    run, kept = Run(path, recipe), {int(c.name): c for c in checkpoints_in(path / "checkpoints")}
-    if not kept:
-        raise ValueError(f"{path} has no checkpoint yet")
-    last = kept[max(kept)]
-    named = {"best": run.best or last, "last": last}
-    chosen = named.get(checkpoint) or kept.get(int(checkpoint) if checkpoint.isdecimal() else None)
-    if chosen is None:
-        raise ValueError(f"{path} has no checkpoint {checkpoint!r}; there are best, last, {', '.join(map(str, kept))}")
+    except (ValueError, FileNotFoundError) as error:
+        reason = one_line(error, 600)
+        raise ValueError(f"{path / 'record.json'} is not a run's record that can be read ({reason})") from None
+    _check_writable(path, "evaluate a copy of the run")
     generator = load_generator(chosen).to(device)
     return _generator_subject(recipe.dataset, recipe.model, path, int(chosen.name), chosen.name, generator, None)
 
 # %% ../nbs/07d_scoring.ipynb #d23eb691
 def find_subject(
-    what: str | Path,  # a run's folder, an official checkpoint file, official:<name>, or images
+    what: str | Path,  # any of `KINDS` but a model in memory; paths count from the project's root
     checkpoint: str = "best",  # of a run: best (the last one if nothing was scored), last, or a step
-    dataset: str | None = None,  # for files and images: what they are compared with
-    model: str | None = None,  # for files and images: their name in tables
-    name: str | None = None,  # for files and images: name of the record; None: after the file
+    dataset: str | None = None,  # for all but runs: what they are compared with
+    model: str | None = None,  # for all but runs: their name in tables
+    name: str | None = None,  # for all but runs: name of the record; None: after the file
     image_size: int = 64,  # for images
     runs_dir: str | Path = "reports/runs",
     device: torch.device | str = "cpu",
 ) -> Subject:
-    """
-    Find what is to be evaluated; paths count from the project's root.
-
-    Raises `ValueError` if there is nothing, or its record is about something else.
-    """
-    if str(what).startswith(PREFIX):
-        return _pretrained_subject(str(what), dataset, model, name, from_root(runs_dir), device)
-    path = from_root(what)
-    if (path / "record.json").exists() and (path / "checkpoints").is_dir():
-        return _run_subject(path, str(checkpoint), device)
-    if not path.exists():
-        raise ValueError(f"nothing at {path}: give a run's folder, an official checkpoint file, or images")
+    """Find what is to be evaluated. Raises `ValueError` if there is nothing, or its score could not be noted."""
+    kind, found = identify(what, [kind for kind in KINDS if kind != "model"])
+    if kind == "run":
+        return _run_subject(found, str(checkpoint), device)
+    if kind == "checkpoint" and found.parent.name == "checkpoints":
+        return _run_subject(found.parent.parent, found.name, device)
+    source = _source(found) if kind == "images" else None
+    if kind == "pretrained":
+        official = find_pretrained(found)
+        dataset = dataset or official.dataset
+        model = model or "official"
+        name = name or official.name
+    shown = found if kind == "pretrained" else shown_path(found)
     if not dataset or not model:
         known = ", ".join(DATASETS)
-        raise ValueError(f"{path} does not say what it is: give dataset ({known}) and model (its name in the tables)")
+        raise ValueError(f"{shown} does not say what it is: give dataset ({known}) and model (its name in the tables)")
     known_dataset(dataset)
-    chosen = record_name(path) if name is None else check_name(name)
+    chosen = record_name(found) if name is None else check_name(name)
     folder = from_root(runs_dir) / dataset / check_name(model, "model") / chosen
-    check_record(folder, shown_path(path))
-    if path.is_dir() or path.suffix.lower() == ".zip":
-        return _image_subject(path, dataset, model, folder, image_size)
-    generator = load_official(path).to(device)
-    return _generator_subject(dataset, model, folder, None, path.name, generator, shown_path(path))
-
-# %% ../nbs/07d_scoring.ipynb #a17720b5
-def _pretrained_subject(
-    what: str,
-    dataset: str | None,  # None: told by where the model lies
-    model: str | None,  # its name in tables; None: official
-    name: str | None,  # of the record; None: the model's
-    runs_dir: Path,
-    device: torch.device | str,
-) -> Subject:
-    found = find_pretrained(what)
-    dataset, model, name = dataset or found.dataset, model or "official", name or found.name
-    if dataset is None:
-        raise ValueError(f"{what} does not say what it was trained on: give dataset ({', '.join(DATASETS)})")
-    known_dataset(dataset)
-    folder = runs_dir / dataset / check_name(model, "model") / check_name(name)
-    check_record(folder, what)
-    return _generator_subject(dataset, model, folder, None, found.name, load_pretrained(found).to(device), what)
+    check_record(folder, shown)
+    _check_writable(folder, "give another runs_dir")
+    if source:
+        return _image_subject(source, dataset, model, folder, image_size, found.name, shown)
+    file = chosen if kind == "pretrained" else found.name
+    return _generator_subject(dataset, model, folder, None, file, load_painter(what).to(device), shown)
 
 # %% ../nbs/07d_scoring.ipynb #e5e7b576
 def note_evaluation(

@@ -3,6 +3,7 @@ import io
 import subprocess
 import sys
 import tarfile
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -31,30 +32,23 @@ def tarred(contents):
     return packed.getvalue()
 
 
+def run_notebook(folder, *, cwd=ROOT, to_stdout=False, **parameters):
+    """Run nbs/train.ipynb with the real papermill command; returns the process and the output notebook's path."""
+    places = {"runs_dir": folder / "runs", "cache_dir": folder / "prepared", "overrides": SMALL}
+    options = [part for name, value in (places | parameters).items() for part in ("-p", name, str(value))]
+    output = folder / "out.ipynb"
+    program = [Path(sys.executable).with_name("papermill"), ROOT / "nbs" / "train.ipynb"]
+    command = [*program, *([] if to_stdout else [output]), *options]
+    result = subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
+    if to_stdout:
+        output.write_text(result.stdout)
+    return result, output
+
+
 @pytest.fixture
 def papermill(tmp_path):
-    """Run nbs/train.ipynb with the real papermill command; returns the process and the output notebook's path."""
-
-    def run(*, cwd=ROOT, to_stdout=False, **parameters):
-        parameters = {
-            "runs_dir": tmp_path / "runs",
-            "cache_dir": tmp_path / "prepared",
-            "overrides": SMALL,
-        } | parameters
-        options = [part for name, value in parameters.items() for part in ("-p", name, str(value))]
-        output = tmp_path / "out.ipynb"
-        command = [
-            Path(sys.executable).with_name("papermill"),
-            ROOT / "nbs" / "train.ipynb",
-            *([] if to_stdout else [output]),
-            *options,
-        ]
-        result = subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
-        if to_stdout:
-            output.write_text(result.stdout)
-        return result, output
-
-    return run
+    """`run_notebook` in this test's folder."""
+    return partial(run_notebook, tmp_path)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Damage to files, for the tests that try it by the dozen, or with HYPOTHESIS_PROFILE=long by the thousand."""
+"""Damage to files, for the tests that try it by the score, or with HYPOTHESIS_PROFILE=long by the thousand."""
 
 import os
 
@@ -6,7 +6,8 @@ import pytest
 from hypothesis import HealthCheck, settings, strategies as st
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
-EXAMPLES = 2500 if LONG else 40
+EXAMPLES = 2500 if LONG else 20
+KILLS = 20 if LONG else 5  # of what goes on by the machinery that test_survival.py kills twenty times
 tries = settings(
     max_examples=EXAMPLES,
     deadline=None,

@@ -11,16 +11,14 @@ from fpa_nb import reproduce
 from fpa_nb.data import prepare
 from fpa_nb.fid import choose_extractor
 from fpa_nb.launch import fpa_train
-from fpa_nb.parameters import EvaluateParameters, TrainParameters, checked
-from fpa_nb.scoring import find_subject, note_evaluation
-from fpa_nb.scoring import Scorer, evaluate
+from fpa_nb.scoring import Scorer, evaluate, find_subject, note_evaluation
 
 
 def quick_papermill(job, notebook, parameters, stop):
     """In place of `fpa_nb.reproduce._papermill`."""
     if notebook == "train":
-        return fpa_train(checked(TrainParameters, **parameters))
-    p = checked(EvaluateParameters, **parameters)
+        return fpa_train(parameters)
+    p = parameters
     subject = find_subject(p.what, p.checkpoint, p.dataset, p.model, p.name, runs_dir=p.runs_dir)
     first = next(subject.images(1, 1, p.seed))
     data = prepare(subject.dataset, p.data_dir, first.shape[-1], first.shape[1], p.cache_dir)

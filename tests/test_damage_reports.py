@@ -10,12 +10,12 @@ import torch
 from damage import anything, damaged, long_limit, tries
 from hypothesis import given, strategies as st
 
+from fpa_nb import reproduce
 from fpa_nb.data import ImageData
 from fpa_nb.fid import Moments
 from fpa_nb.recipe import make_recipe
-from fpa_nb.reports import read_records
+from fpa_nb.reports import PUBLISHED, build_tables, read_published, read_records, write_reports
 from fpa_nb.scoring import Scorer
-from fpa_nb.reports import PUBLISHED, build_tables, read_published
 
 pytestmark = long_limit
 NOTHING = pd.DataFrame(columns=PUBLISHED).astype({"value": float})
@@ -65,6 +65,61 @@ def test_a_damaged_record_is_named_and_the_others_are_read(tmp_path, content):
     told = [str(w.message) for w in caught if "left out" in str(w.message)]
     assert all(str(tmp_path / "digits" / "fpa" / "bad") in line and "\n" not in line for line in told)
     assert any("FID by model" in title for title in build_tables(rows, NOTHING))
+
+
+def write_record(folder, content):
+    folder.mkdir(parents=True)
+    (folder / "record.json").write_text(content)
+
+
+@pytest.fixture
+def reports(tmp_path):
+    """A folder of reports, made of one good record; returns it and what is in its files."""
+    write_record(tmp_path / "runs/digits/fpa/seed0", json.dumps(record()))
+    assert write_reports(tmp_path / "runs", tmp_path / "reports", tmp_path / "none.csv")
+    return tmp_path / "reports", contents(tmp_path / "reports")
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_misspelt_folder_of_runs_is_one_line_and_nothing_is_written(tmp_path, reports):
+    folder, before = reports
+    for wrong in (tmp_path / "run", tmp_path / "runs/digits/fpa/seed0/record.json", tmp_path / "none" / "runs"):
+        for place in (folder, tmp_path / "new"):
+            with pytest.raises(ValueError, match="there is no folder") as caught:
+                write_reports(wrong, place, tmp_path / "none.csv")
+            assert str(wrong) in str(caught.value) and "\n" not in str(caught.value)
+    assert contents(folder) == before and not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("found", ["nothing", "a level too deep", "never evaluated", "damaged"])
+def test_tables_of_before_stay_where_there_is_no_evaluation(tmp_path, reports, found):
+    folder, before = reports
+    wrong = tmp_path / "runs/digits" if found == "a level too deep" else tmp_path / "others"
+    (tmp_path / "others").mkdir()
+    if found == "never evaluated":
+        write_record(tmp_path / "others/digits/fpa/seed0", json.dumps(record() | {"evaluations": []}))
+    if found == "damaged":
+        write_record(tmp_path / "others/digits/fpa/seed0", json.dumps(record())[:-9])
+    for place in (folder, tmp_path / "new"):
+        with pytest.warns(UserWarning, match="holds an evaluation: nothing was written"):
+            assert write_reports(wrong, place, tmp_path / "none.csv") == {}
+    assert contents(folder) == before and not (tmp_path / "new").exists()
+
+
+def test_a_sweep_that_fails_elsewhere_leaves_the_tables_of_before(tmp_path, reports, monkeypatch, capsys):
+    def fail(*arguments):
+        raise ValueError("no such images")
+
+    folder, before = reports
+    monkeypatch.setattr(reproduce, "_papermill", fail)
+    places = ["--runs-dir", str(tmp_path / "others"), "--reports-dir", str(folder)]
+    assert reproduce.main(["--datasets", "digits", "--models", "fpa", "--seeds", "0", *places]) == 1
+    said = capsys.readouterr()
+    assert "no such images" in said.err and "Traceback" not in said.err and "tables.md" not in said.out
+    assert contents(folder) == before
 
 
 TABLE = b"table,model,dataset,metric,value,source\na,fpa,digits,fid,1.5,here\nb,16,celeba,fid,2,there\n"

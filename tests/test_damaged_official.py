@@ -27,7 +27,7 @@ from fpa_nb.official_settings import configs_of
 from fpa_nb.painter import Painter
 
 often = settings(
-    max_examples=500 if LONG else 15, deadline=None, derandomize=not LONG, database=None,
+    max_examples=500 if LONG else 6, deadline=None, derandomize=not LONG, database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 pytestmark = pytest.mark.filterwarnings("ignore:.*is for fpa_nb only:UserWarning")

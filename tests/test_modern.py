@@ -5,10 +5,10 @@ from conftest import ROOT
 from test_processes import LAUNCH, SMALL, relative, start, tensors
 
 from fpa_nb.data import prepare
-from fpa_nb.sweeps import study_experiments
+from fpa_nb.parameters import parse_overrides
 from fpa_nb.recipe import make_recipe
 from fpa_nb.run import Run, open_run
-from fpa_nb.sweeps import read_study
+from fpa_nb.sweeps import read_study, study_experiments
 from fpa_nb.training import train
 
 # The probability moves at every step, but stays so small that no batch is augmented: those draws depend on the process.
@@ -22,7 +22,7 @@ def gradient(training, player):
 
 
 def test_two_processes(tmp_path):
-    recipe = make_recipe("digits", steps=2, overrides=MODERN)
+    recipe = make_recipe("digits", steps=2, overrides=parse_overrides(MODERN))
     train(open_run(recipe, tmp_path / "runs", "one"), prepare("digits", image_size=16), device="cpu")
     one = tmp_path / "runs" / "digits" / "fpa" / "one"
     two, _ = start(tmp_path, "two", 2, *LAUNCH, overrides=MODERN)

@@ -3,6 +3,7 @@
 import json
 import struct
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,13 +11,13 @@ from damage import anything, damaged, long_limit, tries
 from hypothesis import given, strategies as st
 from safetensors.torch import load, save
 
-from fpa_nb.models import load_painter
-from fpa_nb.painter import sample_latents
 from fpa_nb.lightgan import LightGenerator, LightGeneratorConfig
-from fpa_nb.painter import Painter, PainterConfig
+from fpa_nb.models import load_painter
+from fpa_nb.painter import Painter, PainterConfig, sample_latents
 from fpa_nb.refiner import RefinedPainter, RefinerConfig
 
 pytestmark = long_limit
+ROOT = Path(__file__).resolve().parent.parent
 TINY = PainterConfig(8, 1, latent_dim=4, steps=3, mini_latent_dim=2, mini_input_size=4, hidden_size=8)
 TINY_LIGHT = LightGeneratorConfig(16, 1, latent_dim=4, fmap_max=4, attention_sizes=())
 MODELS = {
@@ -125,6 +126,20 @@ def test_whole(saved, tmp_path, name):
     model = load_or_refuse(tmp_path, saved[name])
     assert type(model) is type(MODELS[name]()) and not model.training
     assert model(sample_latents(model, 2)).isfinite().all()
+
+
+BROUGHT = sorted(path.parent for path in (ROOT / "reports").glob("*/*/config.json"))
+
+
+@pytest.mark.parametrize("folder", BROUGHT, ids=lambda folder: "-".join(folder.parts[-2:]))
+def test_models_that_come_with_the_package(folder):
+    """They were saved when some settings had other names."""
+    model, settings = load_painter(folder), json.loads((folder / CONFIG).read_text())
+    assert model(sample_latents(model, 2)).isfinite().all()
+    if not isinstance(model, LightGenerator):
+        painter = getattr(model, "painter", model)
+        before = settings.get("painter", settings)
+        assert painter.config.supervised_canvases == before.get("judged", before.get("supervised_canvases"))
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -2,13 +2,14 @@
 
 import json
 import os
+import shutil
 
 import nbformat
 import numpy as np
 import pytest
 from PIL import Image
 
-from conftest import ROOT
+from conftest import ROOT, run_notebook
 from fpa_nb.run import load_generator
 from fpa_nb.recipe import recipe_from_dict
 from fpa_nb.run import Run
@@ -29,10 +30,18 @@ def opened(folder):
     return Run(folder, recipe_from_dict(run.record["recipe"]))
 
 
-def test_default_notebook_small(papermill, tmp_path):
-    result, page = papermill(steps=40)
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    """A small run of the notebook as it stands: its folder, and its page."""
+    folder = tmp_path_factory.mktemp("digits")
+    result, page = run_notebook(folder, steps=40)
     assert result.returncode == 0, result.stderr
-    run = opened(tmp_path / "runs" / "digits" / "fpa" / "seed0")
+    return folder / "runs" / "digits" / "fpa" / "seed0", page
+
+
+def test_default_notebook_small(digits):
+    folder, page = digits
+    run = opened(folder)
     assert run.recipe.steps == run.record["step"] == 40
     assert run.record["data"]["images"] == 1797 and run.record["versions"]["torch"]
     assert [p.name for p in run.checkpoints] == ["00000030", "00000040"]
@@ -47,34 +56,27 @@ def test_default_notebook_small(papermill, tmp_path):
     assert painter.config == run.recipe.painter
 
 
-def test_goes_on_where_it_stopped_unless_nothing_fits(papermill, program, tmp_path, capsys):
+def test_goes_on_where_it_stopped_unless_nothing_fits(digits, papermill, program, tmp_path, capsys):
     """A run in parts, by the notebook and the program in turn, is the run in one go, bit for bit."""
-    assert papermill(steps=20, name="parts")[0].returncode == 0
-    program(steps=30, name="parts")
-    assert "steps 20 -> 30" in capsys.readouterr().out
-    program(steps=30, name="whole")
-    parts, whole = (
-        tmp_path / "runs" / "digits" / "fpa" / name / "checkpoints" / "00000030" for name in ("parts", "whole")
-    )
+    runs = tmp_path / "runs" / "digits" / "fpa"
+    shutil.copytree(digits[0], runs / "parts")
+    program(steps=50, name="parts")
+    assert "steps 40 -> 50" in capsys.readouterr().out
+    program(steps=50, name="whole")
+    parts, whole = (runs / name / "checkpoints" / "00000050" for name in ("parts", "whole"))
     for file in ("model.safetensors", "config.json"):
         assert (parts / file).read_bytes() == (whole / file).read_bytes()
     with pytest.raises(ValueError, match="batch_size: 64 there, 32 now"):  # not with other settings
-        program(steps=40, name="parts", batch_size=32)
+        program(steps=60, name="parts", batch_size=32)
     os.truncate(parts / "training.safetensors", 1000)
-    result, page = papermill(steps=32, name="parts")
+    result, page = papermill(steps=52, name="parts")
     assert result.returncode == 0, result.stderr
-    (aside,) = parts.parent.glob("damaged-00000030-*")
-    assert f"it is now {aside.name}, and the run goes on from step 20" in printed(page)
+    (aside,) = parts.parent.glob("damaged-00000050-*")
+    assert f"it is now {aside.name}, and the run goes on from step 40" in printed(page)
     for path in parts.parent.glob("0*"):
         os.truncate(path / "training.safetensors", 1000)
     with pytest.raises(ValueError, match="no other to go on from"):
-        program(steps=34, name="parts")
-
-
-def test_any_working_directory_and_no_output_path(papermill, tmp_path):
-    result, page = papermill(steps=2, cwd=tmp_path, to_stdout=True)
-    assert result.returncode == 0, result.stderr
-    assert len(outputs(page, "image/png")) == 6
+        program(steps=54, name="parts")
 
 
 def test_folder_of_photographs(papermill, tmp_path):
@@ -94,9 +96,8 @@ def test_folder_of_photographs(papermill, tmp_path):
     assert [name for name, _ in record["data"]["skipped"]] == ["broken.jpg"]
 
 
-def test_refined_painter_from_a_run_and_the_baseline(papermill, program, tmp_path):
-    program(steps=2)
-    start = tmp_path / "runs" / "digits" / "fpa" / "seed0"
+def test_refined_painter_from_a_run_and_the_baseline(digits, papermill, tmp_path):
+    start, _ = digits
     result, page = papermill(model="fpa_unet", start_from=start, steps=2)
     assert result.returncode == 0, result.stderr
     refined = load_generator(opened(tmp_path / "runs" / "digits" / "fpa_unet" / "seed0").checkpoints[-1])
@@ -142,9 +143,10 @@ def test_bad_input_is_one_clear_error(parameters, message, tmp_path):
     assert message in str(error.value) and "\n" not in str(error.value)
 
 
-def test_a_number_is_a_name(papermill, tmp_path):
-    result, page = papermill(name=0, steps="2.0", trackers="None", seed="1.0")
+def test_a_number_is_a_name_in_any_working_directory_without_an_output_path(papermill, tmp_path):
+    result, page = papermill(cwd=tmp_path, to_stdout=True, name=0, steps="2.0", trackers="None", seed="1.0")
     assert result.returncode == 0, result.stderr
+    assert len(outputs(page, "image/png")) == 6
     assert opened(tmp_path / "runs" / "digits" / "fpa" / "0").recipe.seed == 1
     assert "unknown parameter" not in result.stderr.lower()  # of `overrides`
     assert "recipe: digits" in printed(page)

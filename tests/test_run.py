@@ -6,13 +6,14 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
+import time
 
 import pytest
 import torch
 
 from conftest import ROOT
 from fpa_nb.data import prepare
+from fpa_nb.launch import main
 from fpa_nb.recipe import make_recipe
 from fpa_nb.run import check_trackers, environment, open_run
 from fpa_nb.training import train
@@ -38,7 +39,7 @@ def project(tmp_path, monkeypatch):
     folder.mkdir()
     (folder / "settings.ini").write_text("lib_path = fpa_nb\n")
     monkeypatch.chdir(folder)
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     return folder
 
 
@@ -197,8 +198,6 @@ def test_record_says_how_many_threads_made_it(tmp_path, threads, capsys):
 
 def test_record_says_how_long_a_step_takes(tmp_path):
     """Without scores, which take longer here than all steps."""
-    import time
-
     def slow(model):
         time.sleep(1.5)
         return 0.0
@@ -220,3 +219,18 @@ def test_files_chapter_imports_nothing_heavy():
     assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).strip() == "[]"
     code = code.replace("fpa_nb.files", "fpa_nb.datasets").replace("'lmdb', 'PIL'", "")
     assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).strip() == "[]"
+
+
+@pytest.mark.parametrize("option", ["runs_dir", "data_dir", "start_from"])
+@pytest.mark.parametrize("path, whose", [("~nobody-of-this-name/x", "~nobody-of-this-name"), ("~/x", "~")])
+def test_unknown_home_is_one_line(option, path, whose, monkeypatch, capsys):
+    """Whichever path it is in: of another user, or of one who has no home (a number in a container)."""
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", lambda number: {}[number])
+    other = {"data_dir": ["--dataset", "folder"], "start_from": ["--model", "fpa_unet"]}.get(option, [])
+    with pytest.raises(SystemExit) as ended:
+        main([f"--{option}", path, *other, "--steps", "1", "--device", "cpu"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        f"fpa_train: error: {path}: no home folder {whose} is known on this machine; write the path in full"
+    )

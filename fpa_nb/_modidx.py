@@ -355,6 +355,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/fpa_nb', 'doc_host': '', '
                                'fpa_nb.models._read_config': ('models.html#_read_config', 'fpa_nb/models.py'),
                                'fpa_nb.models._read_settings': ('models.html#_read_settings', 'fpa_nb/models.py'),
                                'fpa_nb.models._saved_keys': ('models.html#_saved_keys', 'fpa_nb/models.py'),
+                               'fpa_nb.models._some': ('models.html#_some', 'fpa_nb/models.py'),
                                'fpa_nb.models._start_from_pretrained': ('models.html#_start_from_pretrained', 'fpa_nb/models.py'),
                                'fpa_nb.models._value': ('models.html#_value', 'fpa_nb/models.py'),
                                'fpa_nb.models.fetch_pretrained': ('models.html#fetch_pretrained', 'fpa_nb/models.py'),

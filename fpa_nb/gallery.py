@@ -235,7 +235,8 @@ def painting_frames(
     scale: int = 4,  # side of the square that a pixel becomes
 ) -> np.ndarray:  # (steps, height, width, 3), uint8; with one more frame for refined paintings
     """The frames of a film of pictures being painted."""
-    frames, writes = painting.frames.detach().float().cpu(), around_grey(painting.updates)
+    frames = painting.frames.detach().float().cpu()
+    writes = around_grey(painting.updates)
     if painting.refined is not None:
         frames = torch.cat([frames, painting.refined.detach().float().cpu().unsqueeze(1)], 1)
         writes = torch.cat([writes, torch.full_like(writes[:, :1], 0.5)], 1)  # the refiner writes nothing
@@ -244,7 +245,9 @@ def painting_frames(
     return to_pixels(torch.stack(grids), scale)
 
 # %% ../nbs/06_gallery.ipynb #4cd1301d
-_SLOWEST, _FASTEST, _FASTEST_GIF = 0.1, 1000, 50  # frames a second
+_SLOWEST = 0.1  # frames a second
+_FASTEST = 1000
+_FASTEST_GIF = 50
 _LONGEST = 600  # seconds that the last frame may stay
 
 

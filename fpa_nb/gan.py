@@ -59,14 +59,16 @@ def generator_step_as_defined(
 BelowOne = Annotated[NonNegativeFloat, Field(lt=1)]
 Share = Annotated[NonNegativeFloat, Field(le=1)]
 
+
+def _check_known(setting: str, name: str, registry: dict) -> None:
+    """Raise `ValueError` for a name that is not in a registry."""
+    if name not in registry:
+        raise ValueError(f"unknown {setting} {name!r}; known: {', '.join(registry)}")
+
 # %% ../nbs/05_gan.ipynb #bfbf9e16
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
 class GanConfig:
-    """
-    How the game is played. The defaults are the official ones.
-
-    Pydantic's `ValidationError` (a `ValueError`) tells what is wrong with a value.
-    """
+    """How the game is played; the defaults are the official ones. Wrong values raise a `ValidationError`."""
 
     loss: str = "hinge"  # one of LOSSES of chapter 04
     lr: PositiveFloat = 2e-4  # Adam's learning rate, both players
@@ -93,19 +95,14 @@ class GanConfig:
     ema_reset_all: bool = False  # a reset also sets a refined model's frozen painter (a slip of the official code)
 
     def __post_init__(self):
-        _known("loss", self.loss, LOSSES)
-        _known("penalty", self.penalty, PENALTIES)
+        _check_known("loss", self.loss, LOSSES)
+        _check_known("penalty", self.penalty, PENALTIES)
         for name in self.augment_types:
-            _known("augment_types", name, AUGMENTATIONS)
+            _check_known("augment_types", name, AUGMENTATIONS)
         if self.augment_target and not LOSSES[self.loss].low_is_real:
             raise ValueError(f"augment_target needs a loss for which low means real: another one than {self.loss}")
         if self.augment_target and self.augment_probability > MOST_AUGMENTED:
             raise ValueError(f"with augment_target, augment_probability begins at {MOST_AUGMENTED} or below")
-
-
-def _known(setting: str, name: str, registry: dict) -> None:
-    if name not in registry:
-        raise ValueError(f"unknown {setting} {name!r}; known: {', '.join(registry)}")
 
 # %% ../nbs/05_gan.ipynb #389f8001
 @torch.no_grad()
@@ -289,8 +286,9 @@ def _discriminator_gradients(self: Gan, real: Tensor, latents: Tensor, batches: 
     logits = list(zip(_logits(reals), _logits(fakes)))
     losses = [loss.discriminator(of_real, of_fake) for of_real, of_fake in logits]
     gradients = _logit_gradients(sum(losses) / batches, fakes + reals)
-    rest = [self._backward(part, gradients[i], batches, penalised_fakes) for i, part in enumerate(fakes)]
-    rest += [self._backward(part, gradients[i], batches, penalised, real=True) for i, part in enumerate(reals, len(fakes))]
+    of_fakes, of_reals = gradients[: len(fakes)], gradients[len(fakes) :]
+    rest = [self._backward(part, found, batches, penalised_fakes) for part, found in zip(fakes, of_fakes)]
+    rest += [self._backward(part, found, batches, penalised, real=True) for part, found in zip(reals, of_reals)]
     auxiliary, penalty, others = sum(rest)
     measured = overfitting(*(of_main_head.detach() for of_main_head in logits[0]), loss.paired)
     return torch.stack([losses[0].detach(), auxiliary, penalty, sum(losses).detach() + others, measured])

@@ -61,13 +61,15 @@ class TrainingJob:
 
     def __str__(self) -> str:
         """What will be done."""
-        note, several = recipe_note(self.run.recipe), self.where.num_processes > 1
+        several = self.where.num_processes > 1
         summary = run_summary(self.run, self.data, "cpu" if several else self.where.device, timed=not several)
-        return f"{note}\n{summary}" + (f", {self.where.num_processes} processes" if several else "")
+        processes = f", {self.where.num_processes} processes" if several else ""
+        return f"{recipe_note(self.run.recipe)}\n{summary}{processes}"
 
     def train(self) -> None:
         """Train the run to its end."""
-        run, where = self.run, self.where
+        run = self.run
+        where = self.where
         if where.num_processes == 1 or Processes.here(where.device).count > 1:
             note = {"where": where.model_dump(), "command": command(run.recipe, where)}
             train(run, self.data, self.score, where.device, self.start, tuple(where.trackers.split()), note)

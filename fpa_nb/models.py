@@ -31,7 +31,7 @@ from .lightgan import LightGenerator
 from .official import load_official, plain_value, read_arguments, start_from_official
 from .painter import Painter, present_settings
 from .parameters import complaints
-from .recipe import MODELS, Recipe
+from .recipe import MODELS
 from .refiner import RefinedPainter
 from .run import Run, Start, checkpoints_in, load_generator, start_from_checkpoint
 
@@ -88,12 +88,16 @@ def _kind_of_folder(path: Path) -> str:
 
 
 def _held(path: Path) -> str:
-    """What a folder holds that is no model, in a few words."""
+    """What a folder is that is no model, in a few words."""
     names = sorted(inside.name for inside in path.iterdir())
     models = [name for name in names if (path / name).is_dir() and _kind_of_folder(path / name) != "images"]
     if models:
-        return f"a folder of {len(models)} that could be meant (as {path.name}/{models[0]})"
-    return f"a folder with {', '.join(names[:3])}{', ...' * (len(names) > 3)}" if names else "an empty folder"
+        return f"a folder of models ({_some(models)})"
+    return f"a folder with {_some(names)}" if names else "an empty folder"
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + ", ..." * (len(names) > 3)
 
 # %% ../nbs/07c_models.ipynb #3d21bdef
 def _parts(kind: type) -> dict[str, type]:
@@ -403,7 +407,7 @@ def fetch_pretrained(
     if not any(folder.rglob("*.pt")):
         given = [path for path in folder.iterdir() if path.name.lower().endswith(_ARCHIVES)]
         for archive in given or [_download(folder)]:
-            target = archive.with_name(archive.name.split(".")[0] or "models")
+            target = archive.with_name(re.sub(r"(\.tar)?\.\w+$", "", archive.name))
             if not target.exists():
                 extract(archive, target, _MOST_BYTES)
     return folder

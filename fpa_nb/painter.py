@@ -377,7 +377,9 @@ def _intermediate_images(painting: Painting, config: PainterConfig) -> list[Tens
     return images
 
 # %% ../nbs/01_painter.ipynb #00eb8d57
-_CONFIG, _WEIGHTS, _CARD = "config.json", "model.safetensors", "README.md"  # the files of a saved model
+_CONFIG = "config.json"
+_WEIGHTS = "model.safetensors"
+_CARD = "README.md"
 _CARD_TEXT = """---
 library_name: fpa_nb
 license: apache-2.0

@@ -145,7 +145,8 @@ def complaints(error: ValidationError) -> str:
 
 def complaint(error: dict) -> str:
     """One of them."""
-    place, message = ".".join(map(str, error["loc"])), error["msg"].removeprefix("Value error, ")
+    place = ".".join(map(str, error["loc"]))
+    message = error["msg"].removeprefix("Value error, ")
     alone = error["type"] in ("value_error", "missing") and not message.startswith("Input")  # it says all by itself
     value = "" if alone else f", not {_shown(error['input']):.80}"
     return f"{place}: {message}{value}" if place else message
@@ -183,7 +184,8 @@ def checked(
 
 
 def _with_help(kind: type[Parameters], error: dict) -> str:
-    name, known = str(error["loc"][0]), kind.model_fields
+    name = str(error["loc"][0])
+    known = kind.model_fields
     if error["type"] == "extra_forbidden":
         return f"unknown parameter {name!r}; known: {', '.join(known)}"
     return f"{complaint(error)} ({known[name].description})"

@@ -279,7 +279,8 @@ def _shape(image_size: int, channels: int) -> dict:
 
 def _changed(recipe: Recipe, changes: dict) -> Recipe:
     """A recipe with other values of some settings, by dotted name."""
-    nested, known = asdict(recipe), setting_names()
+    nested = asdict(recipe)
+    known = setting_names()
     for name, value in changes.items():
         if name not in known:
             part = f"{name.split('.')[0]}."
@@ -292,7 +293,8 @@ def _changed(recipe: Recipe, changes: dict) -> Recipe:
 # %% ../nbs/05b_recipe.ipynb #e6495f1e
 def nearest_recipe(recipe: Recipe) -> tuple[str, dict]:
     """The named recipe that has the most settings in common, and the settings that differ, by dotted name."""
-    own, flat = default_recipe(recipe.dataset), flat_settings(recipe)
+    own = default_recipe(recipe.dataset)
+    flat = flat_settings(recipe)
     del flat["start_from"]  # of no named recipe
     found = {}
     for name in (own, *RECIPES):  # of two that are equally near, the dataset's own

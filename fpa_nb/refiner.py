@@ -90,7 +90,8 @@ class LinearAttention(nn.Module):
 
     def __init__(self, channels: int, heads: int = 4, head_dim: int = 32):
         super().__init__()
-        self.heads, self.scale = heads, head_dim**-0.5
+        self.heads = heads
+        self.scale = head_dim**-0.5
         self.norm = ChannelNorm(channels)
         self.qkv = nn.Conv2d(channels, 3 * heads * head_dim, 1, bias=False)
         self.out = nn.Conv2d(heads * head_dim, channels, 1)

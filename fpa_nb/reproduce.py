@@ -179,7 +179,9 @@ def reproduce(
 
     Raises `KeyboardInterrupt` after it was interrupted: what was running is saved, and nothing new has begun.
     """
-    waiting, failures, failed = [], [], set()
+    waiting = []
+    failures = []
+    failed = set()
     for job in jobs:
         if job.others:
             failures.append(f"{job.title}: {_refusal(job)}")
@@ -264,7 +266,8 @@ def plan(
     work = {job.title: (job.recipe, max(0, job.steps - job.made)) for job in trained}
     timed = measure and time_steps(recipe for recipe, left in work.values() if left)
     speeds = timed or measured_speeds(jobs[0].train.runs_dir)
-    lines, width = [], max(len(job.title) for job in jobs)
+    lines = []
+    width = max(len(job.title) for job in jobs)
     for job in jobs:
         recipe, left = work.get(job.title, (None, 0))
         speed = speed_of(recipe, speeds) if left else None
@@ -276,7 +279,8 @@ def plan(
 def _parser() -> argparse.ArgumentParser:
     about = "train and evaluate every dataset x model x setting x seed that is not done, then rebuild the tables"
     parser = argparse.ArgumentParser("fpa_reproduce", description=f"Reproduce a table of results: {about}.")
-    add, several = parser.add_argument, {"nargs": "+", "action": "extend"}  # given twice, all count
+    add = parser.add_argument
+    several = {"nargs": "+", "action": "extend"}  # given twice, all count
     pairs = several | {"default": [], "metavar": "NAME=VALUE"}
     add("study", nargs="?", help="a TOML file of sweeps, such as studies/laptop.toml, instead of what follows")
     official = "score the models that the paper's authors published; with --datasets, only those of some datasets"

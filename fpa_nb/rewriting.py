@@ -416,7 +416,8 @@ def measure_edit(
         raise ValueError(f"{int(meant.sum())} of {len(meant)} pictures are meant: both kinds are needed")
     with edited(model, edit):
         after = sample(model, judged.latents).clamp(0, 1)
-    way, change = paste(before, patch, top, left) - before, after - before
+    way = paste(before, patch, top, left) - before
+    change = after - before
     moved = (change * way).flatten(1).sum(1) / way.flatten(1).pow(2).sum(1)
     mean, rms = change.flatten(1).abs().mean(1), change.flatten(1).pow(2).mean(1).sqrt()
     return {

@@ -219,7 +219,8 @@ class Experiment:
 def _experiment(sweep: Sweep, place: tuple[str, str, int], changes: dict, runs_dir: str, asked: bool) -> Experiment:
     """A run of a sweep, with its own changes of settings."""
     dataset, model, seed = place
-    painter, start = MODELS[model].refines, {}
+    painter = MODELS[model].refines
+    start = {}
     if painter:
         name = _name(own_changes(dataset, painter, sweep.train, changes), seed, from_root(runs_dir) / dataset / painter)
         start = {"start_from": shown_path(from_root(runs_dir) / dataset / painter / name)}
@@ -315,7 +316,8 @@ def official_experiments(
     sweep = study.sweep[0]
     for dataset in sweep.datasets:
         known_dataset(dataset)
-    jobs, left = [], []
+    jobs = []
+    left = []
     for name, model in models.items():
         what = f"{PREFIX}{name}"
         if model.dataset is None:
@@ -357,7 +359,8 @@ def others(self: Experiment) -> list[str]:
     found = other_settings(replace(then, start_from=self.recipe.start_from), self.recipe)
     if self.asked and self.made > self.steps:
         found.append(f"steps: {self.made} there, {self.steps} now")
-    scored = [_extractor(name) for name in record.get("best") or () if name != "step"]
+    best = record.get("best")
+    scored = [_extractor(name) for name in best if name != "step"] if isinstance(best, dict) else []
     if self.train.extractor != "auto" and scored and scored != [self.train.extractor]:
         found.append(f"extractor: {scored[0]} there, {self.train.extractor} now")
     return found + self._other_images()
@@ -401,19 +404,24 @@ def state(self: Experiment) -> str:
     if self._must_compare():
         return "to compare images"
     evaluations = self.record.get("evaluations")
-    return "done" if any(map(self._is_asked, evaluations or ())) else "to evaluate"
+    known = [entry for entry in evaluations if isinstance(entry, dict)] if isinstance(evaluations, list) else []
+    return "done" if any(map(self._is_asked, known)) else "to evaluate"
 
 
 @patch
 def _must_compare(self: Experiment) -> bool:
     """Whether the images that it is asked to use must be prepared, to tell whether the run is of them."""
+    if self.recipe is None or not isinstance(self.record.get("data"), dict):
+        return False
     try:
-        known = self.recipe is None or not isinstance(self.record.get("data"), dict)
-        return not known and self.images(self.train, self.recipe.painter.image_size) is None
+        return self.images(self.train, self.recipe.painter.image_size) is None
     except ValueError:
         return False
 
 # %% ../nbs/11a_sweeps.ipynb #9024411b
+_ASKED = ("image_format", "replicates", "seed")  # what an evaluation in a record and its parameters call the same
+
+
 @patch
 def _is_asked(self: Experiment, entry: dict) -> bool:
     """Whether an evaluation in the record is the one that is asked for; older ones do not say all."""
@@ -430,9 +438,6 @@ def _is_asked(self: Experiment, entry: dict) -> bool:
         and (self.recipe is None or step in (None, entry.get("step")))
         and self._is_of_images(entry)
     )
-
-
-_ASKED = ("image_format", "replicates", "seed")
 
 
 @patch
@@ -570,9 +575,10 @@ def costs(
         unknown += left > 0 and speed is None
         if speed is not None:
             by_source[speed.source] = by_source.get(speed.source, 0) + left * speed.seconds
-    known = [f"{duration(sum(by_source.values()) / at_once)} with {at_once} at once"] if by_source else []
-    known += [f"{unknown} runs of unknown length"] if unknown else []
-    lines = [f"training in all: {', '.join([f'{sum(left for _, left in work)} steps', *known])}"]
+    total = [f"{sum(left for _, left in work)} steps"]
+    total += [f"{duration(sum(by_source.values()) / at_once)} with {at_once} at once"] if by_source else []
+    total += [f"{unknown} run{'s' * (unknown > 1)} of unknown length"] if unknown else []
+    lines = [f"training in all: {', '.join(total)}"]
     lines += [f"  {duration(seconds)} at the speed of: {source}" for source, seconds in by_source.items()]
     checkpoints, images = disk_bytes(recipe for recipe, _ in work)
     lines.append(f"disk: {checkpoints / 1e9:.2f} GB of checkpoints at most, {images / 1e9:.2f} GB of prepared images")

@@ -24,15 +24,14 @@ from accelerate.tracking import GeneralTracker
 from accelerate.utils import parse_flag_from_env, reduce
 from fastcore.basics import patch
 from torch import Tensor, nn
-from torchvision.utils import save_image
 from tqdm.auto import tqdm
 
-from .run import Start, build_gan, load_checkpoint, newest_checkpoint, remove_checkpoint, save_checkpoint
 from .data import Batches, ImageData
 from .files import atomic_write, one_line
 from .gan import Gan
 from .recipe import Recipe
-from .run import Run, choose_device, environment, tracking
+from .run import Run, Start, build_gan, choose_device, device_name, environment, load_checkpoint
+from .run import newest_checkpoint, remove_checkpoint, save_checkpoint, tracking
 
 # %% ../nbs/05d_training.ipynb #6fd3e3af
 @dataclass(frozen=True)
@@ -98,12 +97,10 @@ def latents_of_step(
     processes: Processes = Processes(),
 ) -> Callable[[int], Tensor]:
     """draw(n) for `Gan.train_step`: the share of this process in the latents of both players' steps, part by part."""
-    whole = torch.randn(
-        2, recipe.batch_size * recipe.accumulate, latent_dim, generator=torch.Generator().manual_seed(seed)
-    )
-    parts = iter(
-        whole.chunk(processes.count, 1)[processes.index].flatten(0, 1).split(recipe.batch_size // processes.count)
-    )
+    random = torch.Generator().manual_seed(seed)
+    whole = torch.randn(2, recipe.batch_size * recipe.accumulate, latent_dim, generator=random)
+    share = whole.chunk(processes.count, 1)[processes.index].flatten(0, 1)
+    parts = iter(share.split(recipe.batch_size // processes.count))
     return lambda n: next(parts)
 
 # %% ../nbs/05d_training.ipynb #12101409
@@ -178,14 +175,16 @@ def train(
     """
     processes = Processes.here(device)
     target = processes.device or choose_device(device)
-    batches, writing = _batches(run, data, processes), processes.is_main
+    batches = _batches(run, data, processes)
+    writing = processes.is_main
     if target.type == "cpu":
         keep_memory()
-    lock, seeds = run.lock() if writing else nullcontext(), [target] if target.type == "cuda" else []
+    lock = run.lock() if writing else nullcontext()
+    seeds = [target] if target.type == "cuda" else []
     with lock, stop_requests() as requests, torch.random.fork_rng(seeds):
         gan = last_state(run, target, start, processes)
         if writing:
-            _note_beginning(run, data, target, processes, start, note or {})
+            _note_beginning(run, gan.step, data, target, processes, start, note or {})
         with _bar(run, gan, writing) as bar, tracking(trackers if writing else (), run) as tracked:
             gan = _Loop(run, batches, score, processes, target, start, tracked, bar).go(gan, requests)
         if gan.step < run.recipe.steps:
@@ -212,7 +211,8 @@ def last_state(
 
 def _batches(run: Run, data: ImageData, processes: Processes) -> Batches:
     """The share of this process in all batches. Raises `ValueError` if the images are not those of the run."""
-    recipe, before = run.recipe, run.record.get("data")
+    recipe = run.recipe
+    before = run.record.get("data")
     if recipe.batch_size % processes.count:
         shared = f"cannot be shared by {processes.count} processes: it must be a multiple of them"
         raise ValueError(f"batch_size {recipe.batch_size} {shared}")
@@ -221,16 +221,39 @@ def _batches(run: Run, data: ImageData, processes: Processes) -> Batches:
         now = f"{len(data)} from {data.source}, fingerprint {data.fingerprint}"
         what = f"{run.folder} was trained on other images ({then}; now {now})"
         raise ValueError(f"{what}: give another name, or resume=False for a new run beside it")
+    whole = recipe.batch_size * recipe.accumulate
     shard = (processes.index, processes.count)
-    return Batches(data, recipe.batch_size * recipe.accumulate, recipe.seed, shard=shard)
+    return Batches(data, whole, recipe.seed, recipe.mirror, recipe.enlarge, shard)
 
 # %% ../nbs/05d_training.ipynb #8cf8aa8a
-def _note_beginning(run: Run, data: ImageData, target: torch.device, processes: Processes, start, note: dict) -> None:
+def _note_beginning(
+    run: Run,
+    step: int,  # where it begins, or goes on
+    data: ImageData,
+    target: torch.device,
+    processes: Processes,
+    start: Start | None,
+    note: dict,
+) -> None:
     """What the record says before the first step."""
     images = {"name": data.name, "source": data.source, "images": len(data)}
     images |= {"skipped": [list(skipped) for skipped in data.skipped], "fingerprint": data.fingerprint}
     begun = {"processes": processes.count, "start": start and start.source, "data": images}
+    if step < run.recipe.steps:
+        begun["threads"] = _threads(run, step)
     run.write_record(recipe=asdict(run.recipe), **environment(target), **begun, **note)
+
+
+def _threads(run: Run, step: int) -> list[int]:
+    """The numbers of threads that made a run, in their order, with that of now; says so if it is another one."""
+    found = run.record.get("threads")
+    before = found if step and isinstance(found, list) else []
+    now = torch.get_num_threads()
+    if not before or before[-1] == now:
+        return before or [now]
+    same = "weights may differ by rounding from those of a run that never stopped"
+    tqdm.write(f"{run.place} was trained with {before[-1]} threads to step {step}, and goes on with {now}: {same}")
+    return [*before, now]
 
 
 def _bar(run: Run, gan: Gan, shown: bool) -> tqdm:
@@ -253,10 +276,14 @@ class _Loop:
 
     def go(self, gan: Gan, requests: list[int]) -> Gan:
         """Play on from a state of the game; returns the game as it was last saved."""
-        log, attempt = _Log(self.run, gan, self.score, self.processes, self.trackers), 0
+        log = _Log(self.run, gan, self.score, self.processes, self.trackers)
+        attempt = 0
         try:
             log.milestones(self.bar)
-            while gan.step < self.run.recipe.steps and not self.processes.any(bool(requests)):
+            while gan.step < self.run.recipe.steps:
+                stopping = self.processes.any(bool(requests))  # if any process was asked to, all stop
+                if stopping:
+                    break
                 log.add(self._step(gan, attempt))
                 try:
                     attempt = 0 if log.milestones(self.bar) else attempt
@@ -308,9 +335,11 @@ class _Log:
         self.run, self.gan, self.score, self.processes, self.trackers = run, gan, score, processes, trackers
         self.rows = [row for row in run.metrics if row["step"] <= gan.step]
         self.window: list[dict] = []
-        self.saved = gan.step
+        self.first = self.saved = gan.step
         self.best = self._best()
-        self.began, self.seconds_before = time.perf_counter(), self.rows[-1]["seconds"] if self.rows else 0.0
+        self.began = time.perf_counter()
+        self.aside = 0.0  # seconds since then that went into samples, scores and checkpoints
+        self.seconds_before = self.rows[-1]["seconds"] if self.rows else 0.0
         latents = torch.randn(64, gan.generator.latent_dim, generator=torch.Generator().manual_seed(run.recipe.seed))
         self.latents = latents.to(next(gan.generator.parameters()).device)
 
@@ -330,13 +359,20 @@ class _Log:
 def milestones(self: _Log, bar: tqdm, stopping: bool = False) -> bool:
     """Do what is due; True if a checkpoint was saved. Raises `FloatingPointError` for losses that are not finite."""
     recipe, step, writing = self.run.recipe, self.gan.step, self.processes.is_main
-    def due(every): return step % every == 0 or step == recipe.steps
+
+    def due(every: int) -> bool:
+        return step % every == 0 or step == recipe.steps
+
     new = bool(self.window) or (step == 0 and not self.rows)  # nothing to write down again when a run goes on
     noted = stopping or due(recipe.log_every) or due(recipe.save_every) or due(recipe.score_every)
     if self.window and noted:
         self._row().update(self._averages())
         bar.set_postfix({k: f"{v:.3g}" for k, v in self.rows[-1].items() if k in ("d_loss", "g_loss")})
-    best = new and due(recipe.score_every) and self.processes.any(writing and self._score())
+    self.arrived = time.perf_counter()  # the steps are made; what follows is no part of them
+    best = False
+    if new and due(recipe.score_every):
+        lowest = writing and self._score()
+        best = self.processes.any(lowest)  # all processes get here: only steps decide what is due
     saving = step > self.saved and (best or stopping or due(recipe.save_every))
     if writing and new and due(recipe.sample_every):
         self._samples()
@@ -346,6 +382,7 @@ def milestones(self: _Log, bar: tqdm, stopping: bool = False) -> bool:
         for tracker in self.trackers:
             tracker.log({k: v for k, v in self.rows[-1].items() if k != "step"}, step=step)
     self.saved = step if saving else self.saved
+    self.aside += time.perf_counter() - self.arrived
     return saving
 
 # %% ../nbs/05d_training.ipynb #0d10c57f
@@ -387,9 +424,12 @@ def _best(self: _Log) -> dict:
 @torch.no_grad()
 def _samples(self: _Log) -> None:
     """Write a grid of what the same 64 latents give now."""
-    model, folder = self.gan.sampler, self.run.folder / "samples"
-    folder.mkdir(exist_ok=True)
+    from torchvision.utils import save_image  # seconds, which those who only look at runs are spared
+
+    model = self.gan.sampler
     training = model.training
+    folder = self.run.folder / "samples"
+    folder.mkdir(exist_ok=True)
     with atomic_write(folder / f"{self.gan.step:08d}.png") as temporary:
         save_image(model.eval()(self.latents).clamp(0, 1), temporary, nrow=8)
     model.train(training)
@@ -401,7 +441,8 @@ def _save(self: _Log) -> None:
     self.run.write_metrics(self.rows)
     save_checkpoint(self.run.folder / "checkpoints", self.gan, self.run.recipe)
     seconds = self.rows[-1]["seconds"] if self.rows else None
-    self.run.write_record(step=self.gan.step, seconds=seconds, best=self.best)
+    alone = (self.arrived - self.began - self.aside) / (self.gan.step - self.first)
+    self.run.write_record(step=self.gan.step, seconds=seconds, step_seconds=float(f"{alone:.4g}"), best=self.best)
     for old in self.run.checkpoints[:-2]:
         if old != self.run.best:
             remove_checkpoint(old)
@@ -410,15 +451,15 @@ def _save(self: _Log) -> None:
 def expected_seconds(recipe: Recipe, data: ImageData, device: str = "auto") -> float:
     """Seconds that one training step takes here, measured: the mean over a cycle with one gradient penalty."""
     target = choose_device(device)
-    gan, batch = build_gan(recipe, target), Batches(data, recipe.batch_size)[0].to(target)
-    every, seconds = recipe.gan.penalty_every, {}
+    gan = build_gan(recipe, target)
+    parts = [Batches(data, recipe.batch_size)[0].to(target)] * recipe.accumulate
+    every = recipe.gan.penalty_every
+    seconds = {}
     with torch.random.fork_rng():
         for step in (1, 0, 1) if every > 1 else (0, 0):  # the first one warms up
             gan.step = step
             start = time.perf_counter()
-            losses = gan.train_step(
-                [batch] * recipe.accumulate, lambda n: torch.randn(n, gan.generator.latent_dim).to(target)
-            )
+            losses = gan.train_step(parts, lambda n: torch.randn(n, gan.generator.latent_dim).to(target))
             float(losses["g_total"])  # waits for the device
             seconds[step] = time.perf_counter() - start
     return (seconds[0] + (every - 1) * seconds.get(1, 0)) / every
@@ -426,9 +467,10 @@ def expected_seconds(recipe: Recipe, data: ImageData, device: str = "auto") -> f
 # %% ../nbs/05d_training.ipynb #a24ac5ac
 def run_summary(run: Run, data: ImageData, device: str = "auto", timed: bool = True) -> str:
     """What training this run will do, with the expected time where there is enough to do for measuring it."""
-    recipe, target = run.recipe, choose_device(device)
+    recipe = run.recipe
+    on = device_name(choose_device(device))
     done = min(int(run.checkpoints[-1].name) if run.checkpoints else 0, recipe.steps)
-    size, channels, on = recipe.painter.image_size, recipe.painter.channels, environment(target)["device"]
+    size, channels = recipe.painter.image_size, recipe.painter.channels
     lines = [
         f"{recipe.model} on {recipe.dataset}: {len(data)} images of {size} x {size}, channels: {channels}",
         f"steps {done} -> {recipe.steps}, batch {recipe.batch_size} x {recipe.accumulate}, seed {recipe.seed}, on {on}",

@@ -7,12 +7,14 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import torch
 
 import lab as jupyter
 from fpa_nb.launch import fpa_train
 from fpa_nb.parameters import TrainParameters, checked
 
 ROOT = Path(__file__).resolve().parent.parent
+THREADS = torch.get_num_threads()
 SMALL = (
     "painter.hidden_size=32 lightgan.fmap_max=16 discriminator.fmap_max=16 log_every=5 sample_every=10 save_every=10"
     " score_every=10 score_samples=200"
@@ -60,6 +62,13 @@ def program(tmp_path):
     return run
 
 
+@pytest.fixture(autouse=True)
+def threads_as_before():
+    """What a test trains depends in its last bits on the number of threads, so none leaves another number behind."""
+    yield
+    torch.set_num_threads(THREADS)
+
+
 @pytest.fixture(scope="session")
 def browser():
     """A headless Chromium. Tests that use it carry the mark `browser`, and are skipped where there is none."""
@@ -88,6 +97,7 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
+    assert torch.get_num_threads() == THREADS, "a test module sets the number of threads when it is imported"
     for item in items:
         if not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(600))  # the slowest takes a tenth of that

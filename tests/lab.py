@@ -134,7 +134,7 @@ class Lab:
         page = self.browser.new_page(viewport={"width": width, "height": height})
         page.errors, page.requests = watch(page)
         try:
-            page.goto(f"{self.url}/lab/tree/nbs/{notebook}?reset&token={TOKEN}")
+            page.goto(f"{self.url}/lab/tree/nbs/{notebook}?reset&token={TOKEN}", timeout=120_000)
             page.wait_for_selector(".jp-NotebookPanel .jp-Notebook .jp-Cell", timeout=120_000)
             page.set_default_timeout(60_000)
             ran = page.evaluate(RUN_ALL)

@@ -33,11 +33,15 @@ SMALL = {
     "score_every": 4,
 }
 DIGITS = prepare("digits", image_size=16)
-torch.set_num_threads(1)  # everywhere the same, or sums are rounded in another order
-processes = multiprocessing.get_context(
-    "forkserver"
-    )  # a process that has done nothing yet: a fork of this one might inherit the lock of one that was killed
+# a process that has done nothing yet: a fork of this one might inherit the lock of one that was killed
+processes = multiprocessing.get_context("forkserver")
 processes.set_forkserver_preload(["fpa_nb.training"])
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Here as in all processes that these tests start, or sums are rounded in another order."""
+    torch.set_num_threads(1)
 
 
 def small(steps, **changes):
@@ -52,6 +56,7 @@ brightness.name = "brightness"
 
 
 def train_in_process(folder, name, recipe, began):
+    torch.set_num_threads(1)
     run = open_run(recipe, folder, name)
     began.set()
     train(run, DIGITS, brightness, device="cpu")

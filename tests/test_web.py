@@ -4,20 +4,26 @@ import json
 import shutil
 import subprocess
 import threading
+import warnings
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from unittest.mock import patch
+from urllib.parse import urlencode
 
 import pytest
 import torch
 
-from fpa_nb.browser import build_page
+from fpa_nb.browser import PAINTERS, build_page
 from fpa_nb.gallery import interpolate
-from fpa_nb.models import load_painter
-from fpa_nb.painter import sample_latents
 from fpa_nb.interventions import Edit, apply_edit, parse_steps, step_order
-from fpa_nb.painter import Painter, PainterConfig, slerp
+from fpa_nb.models import find_official, load_painter
+from fpa_nb.official import save_official
+from fpa_nb.painter import Painter, PainterConfig, sample_latents, slerp
+from fpa_nb.recipe import make_recipe
 from fpa_nb.rules import RULES
+from fpa_nb.run import build_gan
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = {"image_size": 12, "latent_dim": 16, "steps": 7, "mini_latent_dim": 4, "mini_input_size": 8, "hidden_size": 24}
@@ -116,17 +122,42 @@ class Quiet(SimpleHTTPRequestHandler):
         pass
 
 
+@contextmanager
+def served(folder, **types):
+    """A folder served from this machine, some endings with other types: its address."""
+    extensions = Quiet.extensions_map | {f".{ending}": kind for ending, kind in types.items()}
+    handler = type("Handler", (Quiet,), {"extensions_map": extensions})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=folder))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+
+
+ODD_NAMES = ("my painter", "#1: 100 %", "a+b&c=d?")
+
+
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """The built page, served from this machine: its address."""
+def built(tmp_path_factory):
+    """The folder of the built page: with the usual painters, with some of odd names, and with one of the authors."""
     if shutil.which("npm") is None:
         pytest.skip("no npm on this machine")
     folder = tmp_path_factory.mktemp("site")
-    build_page(folder / "paint", half=False)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/paint/"
-    server.shutdown()
+    painters = PAINTERS | {name: (f"the painter {name}", small_painter(channels=1)) for name in ODD_NAMES}
+    small = {f"painter.{name}": value for name, value in SMALL.items() if name != "image_size"}
+    gan = build_gan(make_recipe("folder", image_size=32, overrides=small | {"discriminator.fmap_max": 8}))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its discriminator is a small one
+        save_official(folder / "archive" / "cats" / "model_1.pt", gan)
+    with patch("fpa_nb.models.pretrained", lambda where: find_official(folder / "archive")):
+        build_page(folder / "paint", painters | {"cats": ("cats", "official:model_1")}, half=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def site(built):
+    """The built page, served from this machine: its address."""
+    with served(built) as address:
+        yield f"{address}paint/"
 
 
 @pytest.fixture
@@ -181,6 +212,50 @@ def test_paints_what_python_paints(page):
         page.open(address)
         assert (picture(page) - wanted(painter, **given)).abs().mean() < 1 / 255, address
         assert not page.wrong, (address, page.wrong)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", [*ODD_NAMES, "cats"])
+def test_a_painter_of_any_name_is_found(page, name):
+    page.open("#" + urlencode({"model": name, "seed": 4}))
+    assert page.input_value("[name=model]") == name and not page.wrong
+    if name in ODD_NAMES:
+        assert (picture(page) - wanted(small_painter(channels=1), seed=4)).abs().mean() < 1 / 255
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("mjs", ["text/plain", "application/octet-stream", "text/html"])
+def test_modules_of_another_type_are_told(browser, built, mjs):
+    page = browser.new_page()
+    with served(built, mjs=mjs) as address:
+        page.goto(f"{address}paint/")
+        page.wait_for_function("document.getElementById('status').textContent.includes('the type text/javascript')")
+        assert page.get_attribute("#status", "class") == "error"
+    page.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("address", ["paint/index.html", "paint/index.html#seed=3", "copy of paint/index.html"])
+def test_a_page_from_a_file_says_how_to_serve_it(browser, built, address):
+    if not (built / "copy of paint").exists():
+        (built / "copy of paint").symlink_to(built / "paint")
+    page = browser.new_page()
+    page.goto(f"{built.as_uri()}/{address}")
+    page.wait_for_function("document.getElementById('status').textContent.includes('run python -m http.server in')")
+    page.close()
+
+
+@pytest.mark.browser
+def test_what_else_is_missing_is_told(browser, built, tmp_path):
+    for lost in ("vendor/ort.wasm.min.mjs", "painters.json", "models/digits.onnx"):
+        copy = shutil.copytree(built / "paint", tmp_path / lost.replace("/", "-"))
+        (copy / lost).unlink()
+        page = browser.new_page()
+        with served(copy) as address:
+            page.goto(address)
+            page.wait_for_function("document.getElementById('status').className === 'error'")
+            assert "loading" not in page.inner_text("#status")
+        page.close()
 
 
 @pytest.mark.browser

@@ -8,7 +8,7 @@ ort.env.wasm.wasmPaths = new URL("./vendor/", import.meta.url).href;
 
 /** The painters of this page: `[{name, title}, ...]`. */
 export async function listPainters() {
-    return (await fetchFile("models/models.json")).json();
+    return (await fetchFile("painters.json")).json();
 }
 
 async function fetchFile(path) {
@@ -24,9 +24,10 @@ async function session(path) {
 /** What `export_onnx` wrote of a painter, with the settings beside it as properties. */
 export class Painter {
     static async load(name) {
-        const painter = Object.assign(new Painter(), await (await fetchFile(`models/${name}.json`)).json());
-        painter.network = await session(`models/${name}.onnx`);
-        painter.refiner = painter.refined ? await session(`models/${name}.refiner.onnx`) : null;
+        const file = `models/${encodeURIComponent(name)}`; // a name may have blanks, or signs like #
+        const painter = Object.assign(new Painter(), await (await fetchFile(`${file}.json`)).json());
+        painter.network = await session(`${file}.onnx`);
+        painter.refiner = painter.refined ? await session(`${file}.refiner.onnx`) : null;
         painter.initial = painter.initial && Float32Array.from(painter.initial);
         return painter;
     }

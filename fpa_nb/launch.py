@@ -21,7 +21,6 @@ from tqdm.auto import tqdm
 
 from .data import Batches, ImageData, prepare
 from .fid import choose_extractor
-from .files import from_root
 from .models import load_start
 from .parameters import RecipeParameters, TrainParameters, Where, checked, overrides_text
 from .recipe import MODELS, Recipe, default_recipe, make_recipe, nearest_recipe, recipe_note
@@ -91,7 +90,7 @@ def make_training_job(recipe: Recipe, where: Where = Where()) -> TrainingJob:
     on_pixels = where.extractor == "auto" and recipe.dataset == "digits"
     features = choose_extractor("pixels" if on_pixels else where.extractor, target)
     run = open_run(recipe, where.runs_dir, where.name, where.resume)
-    start = load_start(from_root(recipe.start_from)) if recipe.start_from and not run.checkpoints else None
+    start = load_start(recipe.start_from) if recipe.start_from and not run.checkpoints else None
     shape = (recipe.painter.image_size, recipe.painter.channels)
     data = prepare(recipe.dataset, where.data_dir, *shape, where.cache_dir)
     Batches(data, recipe.batch_size * recipe.accumulate)  # raises an error if there are fewer images

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pytorch_fid.inception
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -174,7 +173,8 @@ def twins(
     return (of_painted < of_real.quantile(0.05)).double().mean().item()
 
 # %% ../nbs/07_fid.ipynb #e3edb196
-_WEIGHTS_URL = pytorch_fid.inception.FID_WEIGHTS_URL
+_RELEASE = "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights"
+_WEIGHTS_URL = f"{_RELEASE}/pt_inception-2015-12-05-6726825d.pth"
 _WEIGHTS_HASH = "6726825d"  # the first digits of the file's SHA-256, which are part of its name
 
 
@@ -250,14 +250,16 @@ def inception(
 
 def _inception_network(file: Path) -> nn.Module:
     """Pytorch-fid's network. It asks for its weights by name; here it gets those of a file, read as data."""
-    kind = pytorch_fid.inception.InceptionV3
-    asked = pytorch_fid.inception.load_state_dict_from_url
+    from pytorch_fid import inception as theirs  # takes two seconds, and training needs none
+
+    kind = theirs.InceptionV3
+    asked = theirs.load_state_dict_from_url
     weights = torch.load(file, map_location="cpu", weights_only=True)
-    pytorch_fid.inception.load_state_dict_from_url = lambda *_, **__: weights
+    theirs.load_state_dict_from_url = lambda *_, **__: weights
     try:
         return kind([kind.BLOCK_INDEX_BY_DIM[2048]]).eval().requires_grad_(False)
     finally:
-        pytorch_fid.inception.load_state_dict_from_url = asked
+        theirs.load_state_dict_from_url = asked
 
 # %% ../nbs/07_fid.ipynb #b775f185
 def choose_extractor(

@@ -22,7 +22,6 @@ from PIL import Image, ImageDraw
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
-from torchvision.utils import make_grid
 
 from .files import atomic_write, from_root
 from .painter import Painting, around_grey, evenly_spaced, slerp
@@ -235,6 +234,8 @@ def painting_frames(
     scale: int = 4,  # side of the square that a pixel becomes
 ) -> np.ndarray:  # (steps, height, width, 3), uint8; with one more frame for refined paintings
     """The frames of a film of pictures being painted."""
+    from torchvision.utils import make_grid  # takes seconds, and tables need none
+
     frames = painting.frames.detach().float().cpu()
     writes = around_grey(painting.updates)
     if painting.refined is not None:

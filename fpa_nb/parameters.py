@@ -135,7 +135,7 @@ Varied = Annotated[dict[str, list[Setting]], BeforeValidator(_by_dotted_name)]  
 Count = Annotated[int, BeforeValidator(_as_number), Field(ge=1)]
 OptionalCount = Annotated[Count | None, BeforeValidator(_as_number_or_none)]
 Seed = Annotated[int, BeforeValidator(_as_number), Field(ge=0, lt=2**63)]
-Extractor = Literal["auto", "inception", "pixels"]
+Extractor = Literal["auto", "inception", "efficientnet", "pixels"]
 
 # %% ../nbs/05a_parameters.ipynb #3c9e960d
 def complaints(error: ValidationError) -> str:
@@ -206,7 +206,7 @@ class Where(Places):
     name: Name = parameter(None, "of the run; None: after its seed")
     resume: bool = parameter(True, "go on with the run of this name if there is one; False: a new one beside it")
     num_processes: Count = parameter(1, "processes, one a GPU; they share every batch")
-    extractor: Extractor = parameter("auto", "of the score: inception (FID), pixels, or auto: what is at hand")
+    extractor: Extractor = parameter("auto", "score by inception (FID), efficientnet, pixels, or auto: what is at hand")
     trackers: Words = parameter("", "besides metrics.csv: any of tensorboard wandb")
 
 
@@ -236,7 +236,7 @@ class _ScoreParameters(Parameters):
     model: Name = parameter(None, "for files and images: their name in the tables")
     name: Name = parameter(None, "for files and images: name of the record; None: after the file")
     samples: Annotated[Count, Field(ge=2)] = parameter(50_000, "images scored, at least 2")
-    extractor: Extractor = parameter("auto", "of the score: inception (FID), pixels, or auto: what is at hand")
+    extractor: Extractor = parameter("auto", "score by inception (FID), efficientnet, pixels, or auto: what is at hand")
     image_format: Literal["jpeg", "png"] = parameter("jpeg", "what images go through: jpeg, as officially, or png")
     replicates: Annotated[Count, Field(ge=2)] = parameter(20, "of the bootstrap, at least 2")
     seed: Seed = parameter(0, "of the latents, from 0")

@@ -27,6 +27,7 @@ from pydantic import BaseModel, Field, FiniteFloat, NonNegativeInt, PositiveInt,
 
 from .datasets import DATASETS, known_dataset
 from .explorer import export_html
+from .fid import DISTANCES
 from .files import atomic_write, check_name, from_root, one_line, read_json, read_rows, write_text
 from .gallery import data_url
 from .models import load_painter
@@ -64,17 +65,12 @@ def changes_in(name: str) -> str:
 # %% ../nbs/11_reports.ipynb #dd944e09
 _PAPER_SAMPLES = 50_000
 _EXAMPLE_STEPS = 450_000  # of the official README's CelebA example
-_TITLES = {
-    "fid": "FID",
-    "frechet_pixel_distance": "Frechet pixel distance (not FID)",
-    "frechet_distance_other_weights": "Frechet distance, other Inception weights (not FID)",
-}
 
 
 class _Entry(BaseModel):
     """An evaluation in a record."""
 
-    name: Literal[*_TITLES]
+    name: Literal[*DISTANCES]
     value: FiniteFloat
     interval: tuple[FiniteFloat, FiniteFloat]
     kernel: FiniteFloat
@@ -272,7 +268,7 @@ def plot_setting(
         ax.margins(x=0.15)
         top = 1.1 * (group["mean"] + group.spread.fillna(0)).max()
         wide = group["mean"].max() > 10 * group["mean"].min()
-        ax.set(xlabel=setting, ylabel=_TITLES[metric], title=dataset)
+        ax.set(xlabel=setting, ylabel=DISTANCES[metric], title=dataset)
         ax.set(yscale="log") if wide else ax.set(ylim=(0, top))
         ax.set_xticks(group[setting].unique()) if is_number else None
         ax.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.2), frameon=False)
@@ -309,7 +305,7 @@ class _Published(BaseModel):
     table: Literal["a", "b", "c"]
     model: str
     dataset: Literal[*DATASETS]
-    metric: Literal[*_TITLES]
+    metric: Literal[*DISTANCES]
     value: Annotated[FiniteFloat, Field(ge=0)]
     source: str
 
@@ -394,7 +390,7 @@ def build_tables(
 ) -> dict[str, pd.DataFrame]:
     """The result tables by title; every kind of distance has its own."""
     tables = {}
-    for metric, title in _TITLES.items():
+    for metric, title in DISTANCES.items():
         tables |= _distance_tables(rows[rows.metric == metric], published[published.metric == metric], title)
     speed = _speed_table(rows)
     return tables | ({"(d) Speed of training and of evaluation": speed} if len(speed) else {})
@@ -432,7 +428,7 @@ def compare_setting(
         usual = unchanged.iloc[0] if len(unchanged) else values[0]
         first = group[group.setting == usual]
         dataset, metric, _, others, *_ = about
-        where = f"{dataset}, {_TITLES[metric]}{', ' * bool(others)}{others}"
+        where = f"{dataset}, {DISTANCES[metric]}{', ' * bool(others)}{others}"
         for value in values:
             if value != usual:
                 other = group[group.setting == value]
@@ -489,15 +485,15 @@ def learning_curves(runs_dir: str | Path) -> dict[str, Figure]:
         dataset, model, name = path.parts[-4:-1]
         try:
             rows = [] if changes_in(name) else Run(path.parent, None).metrics
-            curves = {metric: [(row["step"], row[metric]) for row in rows if metric in row] for metric in _TITLES}
+            curves = {metric: [(row["step"], row[metric]) for row in rows if metric in row] for metric in DISTANCES}
         except (OSError, ValueError, KeyError, TypeError) as error:
             _left_out(path, error)
             continue
-        for metric in filter(curves.get, _TITLES):
-            title = f"{_TITLES[metric]} on {dataset} while training"
+        for metric in filter(curves.get, DISTANCES):
+            title = f"{DISTANCES[metric]} on {dataset} while training"
             if title not in figures:
                 figures[title], ax = plt.subplots(figsize=(7.5, 3.2), layout="constrained")
-                ax.set(xlabel="training step", ylabel=_TITLES[metric], yscale="log", title=dataset)
+                ax.set(xlabel="training step", ylabel=DISTANCES[metric], yscale="log", title=dataset)
                 plt.close(figures[title])
             (ax,) = figures[title].axes
             ax.plot(*zip(*curves[metric]), marker=".", label=f"{_MODEL_TITLES.get(model, model)}, {name}")

@@ -62,7 +62,6 @@ def test_fid_equals_the_pytorch_fid_command(torch_home, tmp_path):
     painted_statistics = scorer.gather(painted.split(12))
     ours = frechet_distance(scorer.real, painted_statistics)
     assert ours == pytest.approx(wanted, rel=1e-3)
-    assert frechet_distance(scorer.real, scorer.real) == pytest.approx(0, abs=1e-3)  # fewer images than features
 
     files = [tmp_path / f"{name}.npz" for name in ("real", "painted")]  # and its reader reads our statistics
     for file, moments in zip(files, (scorer.real, Moments.of(painted_statistics))):

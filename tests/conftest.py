@@ -96,7 +96,30 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "browser: looks at a page in a real Chromium; skipped where there is none")
 
 
+LONGEST = (  # they begin, half of them in each of two workers, so that both end at about the same time
+    "test_kill_and_run_again_does_only_the_rest",
+    "test_benchmark",
+    "test_killed_at_twenty_random_moments",
+    "test_fid_equals_the_pytorch_fid_command",
+    "test_documentation",
+    "test_copy_paste_apply_undo",
+    "test_killed_at_random_moments",
+    "test_a_study_is_killed_and_only_the_rest_is_done",
+    "test_ctrl_c_stops_everything_once",
+    "test_failures_are_listed_and_the_rest_goes_on",
+)
+
+
+def longest_first(items: list[pytest.Item]) -> list[pytest.Item]:
+    """The tests in an order whose first and second half begin with the longest ones."""
+    longest = [item for name in LONGEST for item in items if item.name == name]
+    others = [item for item in items if item not in longest]
+    middle = (len(items) + 1) // 2 - len(longest[::2])
+    return longest[::2] + others[:middle] + longest[1::2] + others[middle:]
+
+
 def pytest_collection_modifyitems(items):
+    items[:] = longest_first(items)
     assert torch.get_num_threads() == THREADS, "a test module sets the number of threads when it is imported"
     for item in items:
         if not item.get_closest_marker("timeout"):

@@ -34,7 +34,7 @@ SILENT = {stream: subprocess.DEVNULL for stream in ("stdin", "stdout", "stderr")
 SMALL = ["steps=10", "overrides=painter.hidden_size=16 lightgan.fmap_max=8 discriminator.fmap_max=8"]
 
 processes = multiprocessing.get_context("forkserver")  # each a fork of one that has done nothing but import
-processes.set_forkserver_preload(["quick_papermill"])
+processes.set_forkserver_preload(["quick_papermill", "torch._dynamo"])  # which Adam imports, and that takes a second
 
 
 def arguments(folder, *more):

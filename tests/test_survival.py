@@ -35,7 +35,7 @@ SMALL = {
 DIGITS = prepare("digits", image_size=16)
 # a process that has done nothing yet: a fork of this one might inherit the lock of one that was killed
 processes = multiprocessing.get_context("forkserver")
-processes.set_forkserver_preload(["fpa_nb.training"])
+processes.set_forkserver_preload(["fpa_nb.training", "torch._dynamo"])  # which Adam imports, and that takes a second
 
 
 @pytest.fixture(autouse=True)

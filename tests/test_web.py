@@ -138,11 +138,12 @@ ODD_NAMES = ("my painter", "#1: 100 %", "a+b&c=d?")
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """The folder of the built page: with the usual painters, with some of odd names, and with one of the authors."""
+    """The folder of the built page: with the digits' painter, with some of odd names, and with one of the authors."""
     if shutil.which("npm") is None:
         pytest.skip("no npm on this machine")
     folder = tmp_path_factory.mktemp("site")
-    painters = PAINTERS | {name: (f"the painter {name}", small_painter(channels=1)) for name in ODD_NAMES}
+    painters = {name: (f"the painter {name}", small_painter(channels=1)) for name in ODD_NAMES}
+    painters = {"digits": PAINTERS["digits"]} | painters
     small = {f"painter.{name}": value for name, value in SMALL.items() if name != "image_size"}
     gan = build_gan(make_recipe("folder", image_size=32, overrides=small | {"discriminator.fmap_max": 8}))
     with warnings.catch_warnings():

@@ -120,6 +120,7 @@ class NamedRecipe:
 
 _EARLY_AVERAGE = {
     "gan.adam_betas": (0.0, 0.9),
+    "gan.ema_warmup": True,
     "gan.ema_every": 1,
     "gan.ema_start": 0,
     "gan.ema_reset_until": 0,

@@ -44,6 +44,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/fpa_nb', 'doc_host': '', '
                              'fpa_nb.data.ImageData': ('data.html#imagedata', 'fpa_nb/data.py'),
                              'fpa_nb.data.ImageData.__len__': ('data.html#imagedata.__len__', 'fpa_nb/data.py'),
                              'fpa_nb.data.ImageData.images': ('data.html#imagedata.images', 'fpa_nb/data.py'),
+                             'fpa_nb.data.ImageData.part': ('data.html#imagedata.part', 'fpa_nb/data.py'),
                              'fpa_nb.data.ImageData.tensor': ('data.html#imagedata.tensor', 'fpa_nb/data.py'),
                              'fpa_nb.data._Preparation': ('data.html#_preparation', 'fpa_nb/data.py'),
                              'fpa_nb.data._Preparation.__init__': ('data.html#_preparation.__init__', 'fpa_nb/data.py'),
@@ -63,7 +64,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/fpa_nb', 'doc_host': '', '
                              'fpa_nb.data._warn_of_missing': ('data.html#_warn_of_missing', 'fpa_nb/data.py'),
                              'fpa_nb.data.prepare': ('data.html#prepare', 'fpa_nb/data.py'),
                              'fpa_nb.data.prepared': ('data.html#prepared', 'fpa_nb/data.py'),
-                             'fpa_nb.data.read_prepared': ('data.html#read_prepared', 'fpa_nb/data.py')},
+                             'fpa_nb.data.read_prepared': ('data.html#read_prepared', 'fpa_nb/data.py'),
+                             'fpa_nb.data.split': ('data.html#split', 'fpa_nb/data.py')},
             'fpa_nb.datasets': { 'fpa_nb.datasets.Dataset': ('datasets.html#dataset', 'fpa_nb/datasets.py'),
                                  'fpa_nb.datasets.Source': ('datasets.html#source', 'fpa_nb/datasets.py'),
                                  'fpa_nb.datasets.UnreadableImage': ('datasets.html#unreadableimage', 'fpa_nb/datasets.py'),
@@ -837,6 +839,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/fpa_nb', 'doc_host': '', '
                                 'fpa_nb.scoring._source': ('scoring.html#_source', 'fpa_nb/scoring.py'),
                                 'fpa_nb.scoring._through_jpeg': ('scoring.html#_through_jpeg', 'fpa_nb/scoring.py'),
                                 'fpa_nb.scoring.check_record': ('scoring.html#check_record', 'fpa_nb/scoring.py'),
+                                'fpa_nb.scoring.compared_with': ('scoring.html#compared_with', 'fpa_nb/scoring.py'),
                                 'fpa_nb.scoring.data_images': ('scoring.html#data_images', 'fpa_nb/scoring.py'),
                                 'fpa_nb.scoring.evaluate': ('scoring.html#evaluate', 'fpa_nb/scoring.py'),
                                 'fpa_nb.scoring.evaluate_all': ('scoring.html#evaluate_all', 'fpa_nb/scoring.py'),
@@ -930,4 +933,5 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/fpa_nb', 'doc_host': '', '
                                  'fpa_nb.training.run_summary': ('training.html#run_summary', 'fpa_nb/training.py'),
                                  'fpa_nb.training.step_seed': ('training.html#step_seed', 'fpa_nb/training.py'),
                                  'fpa_nb.training.stop_requests': ('training.html#stop_requests', 'fpa_nb/training.py'),
-                                 'fpa_nb.training.train': ('training.html#train', 'fpa_nb/training.py')}}}
+                                 'fpa_nb.training.train': ('training.html#train', 'fpa_nb/training.py'),
+                                 'fpa_nb.training.warn_of_start': ('training.html#warn_of_start', 'fpa_nb/training.py')}}}

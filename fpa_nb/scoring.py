@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FORMATS', 'through_files', 'through_file', 'painted_images', 'data_images', 'Scorer', 'Evaluation', 'evaluate_all',
            'evaluate', 'nearest_real', 'Subject', 'record_name', 'check_record', 'source_images', 'find_subject',
-           'note_evaluation']
+           'compared_with', 'note_evaluation']
 
 # %% ../nbs/07d_scoring.ipynb #cca290d2
 import io
@@ -27,7 +27,7 @@ from fastcore.basics import patch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from .data import ImageData
+from .data import ImageData, split
 from .datasets import DATASETS, Source, UnreadableImage, image_source, known_dataset, load_image, prepare_image
 from .fid import PIXELS, Extractor, FeatureStatistics, Floor, Moments, frechet_distance, kernel_distance
 from .fid import measure_floor, middle_95, precision_recall, twins
@@ -387,7 +387,8 @@ class Subject:
     available: int | None = None  # images there are; None: as many as asked for
     generator: nn.Module | None = None
     measured: str | None = None  # the file or folder that its record is about; None: the run itself
-    start_share: float | None = None  # of the averaged weights, what is left of the untrained ones; None: not known
+    start_share: float | None = None  # of the averaged weights, that is what they began with; None: not known
+    held_out: int = 0  # real images that it was not trained on, chosen by `split`
     unreadable: dict[str, str] = field(default_factory=dict)  # image files met that cannot be read, and why
 
 # %% ../nbs/07d_scoring.ipynb #8086dd42
@@ -488,7 +489,8 @@ def _run_subject(path: Path, checkpoint: str, device: torch.device | str) -> Sub
     generator = load_generator(chosen).to(device)
     step = int(chosen.name)
     about = {"dataset": recipe.dataset, "model": recipe.model, "folder": path, "step": step, "checkpoint": chosen.name}
-    return _generator_subject(generator, **about, start_share=share_of_start(step, recipe.gan))
+    about |= {"start_share": share_of_start(step, recipe.gan), "held_out": recipe.held_out}
+    return _generator_subject(generator, **about)
 
 # %% ../nbs/07d_scoring.ipynb #d23eb691
 def find_subject(
@@ -528,12 +530,27 @@ def find_subject(
     about = {"dataset": dataset, "model": model, "folder": folder, "step": None, "checkpoint": file, "measured": shown}
     return _generator_subject(load_painter(what).to(device), **about)
 
+# %% ../nbs/07d_scoring.ipynb #73e4f39a
+def compared_with(
+    data: ImageData,  # all real images
+    subject: Subject,
+    against: str = "all",  # all, or held_out
+) -> ImageData:
+    """The real images that a subject is compared with. Raises `ValueError` if none were held out."""
+    if against == "all":
+        return data
+    if not subject.held_out:
+        raise ValueError(f"{subject.model} {subject.folder.name} held no images out: compare with all of them")
+    _, held_out = split(len(data), subject.held_out)
+    return data.part(held_out)
+
 # %% ../nbs/07d_scoring.ipynb #e5e7b576
 def note_evaluation(
     subject: Subject,
     evaluation: Evaluation,
     seed: int,  # of the latents
     seconds: float,  # that it took
+    against: str = "all",  # real images compared with: all, or held_out
 ) -> None:
     """Add an evaluation to the subject's record, in place of an earlier one of the same kind."""
     path = subject.folder / "record.json"
@@ -541,14 +558,14 @@ def note_evaluation(
     new = {"dataset": subject.dataset, "model": subject.model, "measured": subject.measured}
     record = read_json(path) if path.exists() else new
     about = {"checkpoint": subject.checkpoint, "step": subject.step, "trained": record.get("step")}
-    about |= {"seed": seed, "seconds": seconds, "start_share": subject.start_share}
+    about |= {"seed": seed, "seconds": seconds, "start_share": subject.start_share, "against": against}
     entry = asdict(evaluation) | about | {"unreadable": len(subject.unreadable)}
-    kind = ("name", "checkpoint", "samples", "image_format")
+    kind = ("name", "checkpoint", "samples", "image_format", "against")
     earlier = record.get("evaluations")
     others = [
         other
         for other in (earlier if isinstance(earlier, list) else [])
-        if not isinstance(other, dict) or any(other.get(k) != entry[k] for k in kind)
+        if not isinstance(other, dict) or any(({"against": "all"} | other).get(k) != entry[k] for k in kind)
     ]
     record["evaluations"] = [*others, entry]
     subject.folder.mkdir(parents=True, exist_ok=True)

@@ -632,6 +632,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/fpa_nb', 'doc_host': '', '
                                 'fpa_nb.reports._in_words': ('reports.html#_in_words', 'fpa_nb/reports.py'),
                                 'fpa_nb.reports._order': ('reports.html#_order', 'fpa_nb/reports.py'),
                                 'fpa_nb.reports._remarks': ('reports.html#_remarks', 'fpa_nb/reports.py'),
+                                'fpa_nb.reports._rounded': ('reports.html#_rounded', 'fpa_nb/reports.py'),
                                 'fpa_nb.reports._row_of': ('reports.html#_row_of', 'fpa_nb/reports.py'),
                                 'fpa_nb.reports._rows_of': ('reports.html#_rows_of', 'fpa_nb/reports.py'),
                                 'fpa_nb.reports._settings': ('reports.html#_settings', 'fpa_nb/reports.py'),

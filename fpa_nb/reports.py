@@ -101,7 +101,7 @@ def value_title(
 def _in_words(changes: str) -> str:
     """Changed settings, as the name of a run has them, in words."""
     parts = [part.partition("-") for part in changes.split("+") if part]
-    return ", ".join(f"{setting_title(setting)} {value_title(setting, value)}" for setting, _, value in parts)
+    return ", ".join(f"{setting_title(setting)}: {value_title(setting, value)}" for setting, _, value in parts)
 
 
 def _order(setting: str, value) -> tuple:
@@ -325,7 +325,8 @@ def settings_table(
             entry |= {setting_title(setting): shown, "mean": runs.value.mean(), "spread": runs.value.std()}
             entry |= {"seeds": len(runs)} | {title: runs[name].mean() for name, title in _BESIDE.items()}
             minutes = (runs.seconds_per_step * runs.trained).median() / 60
-            entries.append(entry | {"training steps": runs.trained.median(), "minutes": minutes})
+            lengths = {"training steps": runs.trained.median(), "minutes": minutes}
+            entries.append(entry | {"samples": about["samples"]} | lengths)
     if not entries:
         raise ValueError(f"no two runs differ in {setting!r} alone: nothing to compare")
     return _filled(pd.DataFrame(entries))
@@ -386,8 +387,13 @@ def _thorough(group: pd.DataFrame) -> pd.DataFrame:
 def _cell(runs: pd.DataFrame, name: str = "value") -> str:
     """The mean of a number over runs, and its spread; nothing if it is not known of them."""
     values = runs[name].dropna()
-    spread = f" ± {values.std():.2g}" if len(values) > 1 else ""
-    return f"{values.mean():.3g}{spread}" if len(values) else ""
+    spread = f" ± {_rounded(values.std(), 2)}" if len({*values}) > 1 else ""
+    return f"{_rounded(values.mean())}{spread}" if len(values) else ""
+
+
+def _rounded(number: float, digits: int = 3) -> str:
+    """A number to some significant digits, without an exponent."""
+    return f"{float(f'{number:.{digits}g}'):.10g}"
 
 
 def _comes_from(runs: pd.DataFrame) -> str:
@@ -519,7 +525,7 @@ def compared(
     usual: pd.DataFrame,  # rows of one setting, one of each seed
     other: pd.DataFrame,  # rows of another
 ) -> dict:
-    """What the seeds that both have tell of the difference between two settings. Raises `ValueError` for a seed twice."""
+    """What the seeds that both have tell of the difference. Raises `ValueError` if a seed occurs twice."""
     a, b = (rows.set_index("seed").value.astype(float) for rows in (usual, other))
     if not (a.index.is_unique and b.index.is_unique):
         raise ValueError("a seed occurs twice: give one row for each seed")
@@ -563,12 +569,13 @@ def verdict(
     row,  # of `comparisons`
 ) -> str:
     """What the pairs of two settings tell, in words."""
-    means = f"{row.of_value:.3g} instead of {row.of_usual:.3g}"
+    means = f"{_rounded(row.of_value)} instead of {_rounded(row.of_usual)}"
     if row.pairs < 2:
         return f"{means}; {'one seed' if row.pairs else 'no common seed'}: no conclusion"
-    low, high = sorted((row.low, row.high) if row.mean > 0 else (-row.low, -row.high))
+    ends = sorted((row.low, row.high) if row.mean > 0 else (-row.low, -row.high))
+    low, high, mean = (_rounded(number, 2) for number in (*ends, abs(row.mean)))
     p = f"= {row.corrected:.2g}" if row.corrected >= 0.001 else "< 0.001"
-    means += f", on average {abs(row.mean):.2g} {_better(row)} (95 %: {low:.2g} to {high:.2g}; corrected p {p})"
+    means += f", on average {mean} {_better(row)} (95 %: {low} to {high}; corrected p {p})"
     return f"{means}: {_conclusion(row)} ({row.pairs} seeds; {row.agree:.0f} agree)"
 
 

@@ -119,7 +119,7 @@ def read_study(path: str | Path) -> Study:
     try:
         return make_study(tomllib.loads(read_text(from_root(path))), str(path))
     except FileNotFoundError:
-        raise ValueError(f"no study at {path}: give a TOML file, such as studies/laptop.toml") from None
+        raise ValueError(f"no study at {path}: give a TOML file, such as studies/digits.toml") from None
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{path} is not a TOML file ({one_line(error)})") from None
     except RecursionError:
@@ -368,7 +368,7 @@ def others(self: Experiment) -> list[str]:
 
 def _extractor(name: str) -> str:
     """The extractor of a distance of this name."""
-    return "pixels" if name == PIXELS.name else "inception"
+    return {PIXELS.name: "pixels", "frechet_efficientnet_distance": "efficientnet"}.get(name, "inception")
 
 # %% ../nbs/11a_sweeps.ipynb #c6a369d0
 @patch
@@ -405,7 +405,9 @@ def state(self: Experiment) -> str:
         return "to compare images"
     evaluations = self.record.get("evaluations")
     known = [entry for entry in evaluations if isinstance(entry, dict)] if isinstance(evaluations, list) else []
-    return "done" if any(map(self._is_asked, known)) else "to evaluate"
+    judges = self.evaluate.extractor.split()
+    done = all(any(self._is_asked(entry, judge) for entry in known) for judge in judges)
+    return "done" if done else "to evaluate"
 
 
 @patch
@@ -423,8 +425,8 @@ _ASKED = ("image_format", "replicates", "seed")  # what an evaluation in a recor
 
 
 @patch
-def _is_asked(self: Experiment, entry: dict) -> bool:
-    """Whether an evaluation in the record is the one that is asked for; older ones do not say all."""
+def _is_asked(self: Experiment, entry: dict, extractor: str) -> bool:
+    """Whether an evaluation in the record is that which is asked of an extractor; older ones do not say all."""
     asked = self.evaluate
     best = Run(self.folder, None).best
     trained = entry.get("trained") or entry.get("step") or 0
@@ -432,7 +434,7 @@ def _is_asked(self: Experiment, entry: dict) -> bool:
     step = steps[asked.checkpoint] if asked.checkpoint in steps else int(asked.checkpoint)
     return (
         entry.get("samples", 0) + entry.get("unreadable", 0) == asked.samples
-        and asked.extractor in ("auto", _extractor(entry.get("name")))
+        and extractor in ("auto", _extractor(entry.get("name")))
         and all(entry.get(name, getattr(asked, name)) == getattr(asked, name) for name in _ASKED)
         and trained >= self.steps  # not before it went on
         and (self.recipe is None or step in (None, entry.get("step")))

@@ -93,7 +93,7 @@ def make_training_job(recipe: Recipe, where: Where = Where()) -> TrainingJob:
     start = load_start(recipe.start_from) if recipe.start_from and not run.checkpoints else None
     shape = (recipe.painter.image_size, recipe.painter.channels)
     data = prepare(recipe.dataset, where.data_dir, *shape, where.cache_dir)
-    Batches(data, recipe.batch_size * recipe.accumulate)  # raises an error if there are fewer images
+    Batches(data, recipe.batch_size * recipe.accumulate, held_out=recipe.held_out)  # an error if there are too few
     return TrainingJob(run, where, data, Scorer(data, features, samples=recipe.score_samples), start)
 
 

@@ -27,10 +27,7 @@ from .refiner import RefinedPainter, RefinerConfig
 # %% ../nbs/05b_recipe.ipynb #811e60ff
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Recipe:
-    """All settings of a run. The defaults are the official ones.
-
-    Raises pydantic's `ValidationError`, a `ValueError`, for a wrong value.
-    """
+    """All settings of a run, by default the official ones. Raises a `ValueError`, pydantic's, for a wrong value."""
 
     dataset: str = "folder"  # one of fpa_nb.datasets.DATASETS
     model: str = "fpa"  # one of MODELS
@@ -40,6 +37,7 @@ class Recipe:
     accumulate: PositiveInt = 1  # batches a step, gradients averaged over them
     mirror: Share = 0.0  # probability that a real image is mirrored
     enlarge: Share = 0.0  # probability that a part of a real image, at least half its area, is enlarged
+    held_out: NonNegativeInt = 0  # images that are never trained on
     log_every: PositiveInt = 50  # steps between rows of metrics.csv
     sample_every: PositiveInt = 1_000  # steps between sample grids
     save_every: PositiveInt = 1_000  # steps between checkpoints
@@ -142,6 +140,7 @@ RECIPES["laptop"] = NamedRecipe(
         "sample_every": 500,
         "save_every": 250,
         "score_every": 500,
+        "score_samples": 2_500,
         "painter.latent_dim": 128,
         "painter.steps": 32,
         "painter.hidden_size": 512,

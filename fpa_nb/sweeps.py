@@ -26,7 +26,7 @@ import torch
 from fastcore.basics import patch
 from pydantic import AfterValidator, Field, ValidationError
 
-from .data import ImageData, prepared
+from .data import ImageData, prepared, split
 from .datasets import DATASETS, known_dataset
 from .fid import PIXELS
 from .files import from_root, one_line, read_json, read_text, shown_path
@@ -434,6 +434,7 @@ def _is_asked(self: Experiment, entry: dict, extractor: str) -> bool:
     step = steps[asked.checkpoint] if asked.checkpoint in steps else int(asked.checkpoint)
     return (
         entry.get("samples", 0) + entry.get("unreadable", 0) == asked.samples
+        and entry.get("against", "all") == asked.against
         and extractor in ("auto", _extractor(entry.get("name")))
         and all(entry.get(name, getattr(asked, name)) == getattr(asked, name) for name in _ASKED)
         and trained >= self.steps  # not before it went on
@@ -451,6 +452,8 @@ def _is_of_images(self: Experiment, entry: dict) -> bool:
         now = self.images(self.evaluate, entry["image_size"])
     except ValueError:
         return self.evaluate.data_dir is None
+    if now is not None and self.recipe is not None and self.evaluate.against == "held_out":
+        now = now.part(split(len(now), self.recipe.held_out)[1])
     return now is not None and now.fingerprint == entry["fingerprint"]
 
 # %% ../nbs/11a_sweeps.ipynb #66b8fd20

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Score', 'Processes', 'step_seed', 'latents_of_step', 'stop_requests', 'memory_advice', 'keep_memory', 'train',
-           'last_state', 'expected_seconds', 'run_summary']
+           'last_state', 'warn_of_start', 'expected_seconds', 'run_summary']
 
 # %% ../nbs/05d_training.ipynb #752b8047
 import ctypes
@@ -12,6 +12,7 @@ import os
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
@@ -28,7 +29,7 @@ from tqdm.auto import tqdm
 
 from .data import Batches, ImageData
 from .files import atomic_write, one_line
-from .gan import Gan
+from .gan import Gan, share_of_start
 from .recipe import Recipe
 from .run import Run, Start, build_gan, choose_device, device_name, environment, load_checkpoint
 from .run import newest_checkpoint, remove_checkpoint, save_checkpoint, tracking
@@ -223,7 +224,7 @@ def _batches(run: Run, data: ImageData, processes: Processes) -> Batches:
         raise ValueError(f"{what}: give another name, or resume=False for a new run beside it")
     whole = recipe.batch_size * recipe.accumulate
     shard = (processes.index, processes.count)
-    return Batches(data, whole, recipe.seed, recipe.mirror, recipe.enlarge, shard)
+    return Batches(data, whole, recipe.seed, recipe.mirror, recipe.enlarge, shard, held_out=recipe.held_out)
 
 # %% ../nbs/05d_training.ipynb #8cf8aa8a
 def _note_beginning(
@@ -409,7 +410,18 @@ def _score(self: _Log) -> bool:
         return False
     self._row()[self.score.name] = float(f"{self.score(self.gan.sampler):.6g}")
     self.best = self._best()
+    game = self.run.recipe.gan
+    if self.gan.step > max(game.ema_start, game.ema_reset_until):
+        warn_of_start(share_of_start(self.gan.step, game))
     return self.best["step"] == self.gan.step
+
+
+def warn_of_start(
+    share: float,  # of an average, that is what it began with; in [0, 1]
+) -> None:
+    """Warn if it is more than one per cent."""
+    if share > 0.01:
+        warnings.warn("more than 1 % of the averaged weights is what the average began with: scores are of both")
 
 # %% ../nbs/05d_training.ipynb #ff8a457d
 @patch

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['LATER_SETTINGS', 'FORMER_NAMES', 'PainterConfig', 'RepeatedLatent', 'MiniLatents', 'LSTMNetwork',
            'TransformerNetwork', 'Head', 'as_images', 'Painting', 'write_program', 'Pretrained', 'Painter',
-           'sample_latents', 'slerp', 'settings_classes', 'present_settings', 'show_images', 'around_grey',
-           'evenly_spaced', 'show_steps']
+           'sample_latents', 'slerp', 'resized_settings', 'settings_classes', 'present_settings', 'show_images',
+           'around_grey', 'evenly_spaced', 'show_steps']
 
 # %% ../nbs/01_painter.ipynb #46a8f493
 import copy
@@ -400,7 +400,7 @@ def _intermediate_images(painting: Painting) -> list[Tensor]:
     return images
 
 # %% ../nbs/01_painter.ipynb #03f12986
-def _resized_settings(
+def resized_settings(
     config: PainterConfig,
     size: int | tuple[int, int],  # pixels, or (height, width)
 ) -> tuple[PainterConfig, list[float]]:  # and the factors on the head's rows, of keys, values, learning rates and gates
@@ -422,7 +422,7 @@ def _resized_parts(
 ) -> tuple[Head, nn.Parameter | None]:
     """Head and learned canvas for another image size."""
     head = copy.deepcopy(self.head)
-    head.config, factors = _resized_settings(self.config, size)
+    head.config, factors = resized_settings(self.config, size)
     head.sizes = _output_sizes(head.config)
     head.linear = resample_outputs(self.head.linear, self.config.channels, self.head.sizes, head.sizes, factors)
     if self.canvas is None:

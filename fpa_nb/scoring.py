@@ -32,7 +32,7 @@ from .fid import PIXELS, Extractor, FeatureStatistics, Moments, frechet_distance
 from .files import check_name, from_root, one_line, read_json, shown_path, write_text
 from .models import KINDS, find_checkpoint, find_pretrained, identify, load_painter
 from .recipe import recipe_from_dict
-from .run import load_generator
+from .run import at_full_size, load_generator
 from .training import keep_memory
 
 # %% ../nbs/07d_scoring.ipynb #5f3cc8fb
@@ -393,7 +393,7 @@ def _run_subject(path: Path, checkpoint: str, device: torch.device | str) -> Sub
         reason = one_line(error, 600)
         raise ValueError(f"{path / 'record.json'} is not a run's record that can be read ({reason})") from None
     _check_writable(path, "evaluate a copy of the run")
-    generator = load_generator(chosen).to(device)
+    generator = at_full_size(load_generator(chosen), recipe).to(device)
     return _generator_subject(recipe.dataset, recipe.model, path, int(chosen.name), chosen.name, generator, None)
 
 # %% ../nbs/07d_scoring.ipynb #d23eb691

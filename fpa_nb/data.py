@@ -331,6 +331,7 @@ class Batches:
         mirror: float = 0.0,  # probability that an image is mirrored, in [0, 1]
         enlarge: float = 0.0,  # probability that a part of an image is enlarged, in [0, 1]
         shard: tuple[int, int] = (0, 1),  # this process, and how many there are
+        image_size: int | None = None,  # pixels, area averages of those that were prepared; None: as prepared
         held_out: int = 0,  # images that are left out, see `split`
     ):
         most = len(data) - held_out
@@ -342,10 +343,16 @@ class Batches:
         self.data, self.batch_size, self.seed = data, batch_size, seed
         self.mirror, self.enlarge, self.shard = mirror, enlarge, shard
         self.trained, _ = split(len(data), held_out)
+        self.image_size = image_size or data.shape[-1]
         self.per_epoch = most // batch_size
         self._epoch, self._order = -1, np.empty(0, int)
 
     def __getitem__(self, index: int) -> Tensor:  # (batch_size / processes, channels, size, size), in [0, 1]
+        images = self._whole(index)
+        return images if images.shape[-1] == self.image_size else F.adaptive_avg_pool2d(images, self.image_size)
+
+    def _whole(self, index: int) -> Tensor:
+        """Images as they were prepared, perhaps changed."""
         epoch, position = divmod(index, self.per_epoch)
         if epoch != self._epoch:
             self._epoch, self._order = epoch, np.random.default_rng([self.seed, epoch]).permutation(self.trained)

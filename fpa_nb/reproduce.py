@@ -280,7 +280,7 @@ def plan(
     width = max(len(job.title) for job in jobs)
     for job in jobs:
         recipe, left = work.get(job.title, (None, 0))
-        speed = speed_of(recipe, speeds) if left else None
+        speed = speed_of(recipe, speeds, job.made) if left else None
         known = f"{duration(left * speed.seconds)} of training" if speed else "time not known"
         lines.append(f"{job.title:{width}} {refused.get(job.title) or job.state}{f', {known}' if left else ''}")
     return "\n".join([*lines, *([costs([*work.values()], speeds, at_once)] if work else [])])

@@ -52,6 +52,7 @@ class ImageData:
     pixels: np.ndarray | None = None  # uint8, if they are in memory
     path: Path | None = None  # the flat file of bytes otherwise
     names: tuple[str, ...] = ()  # the file of each image, if they come from files
+    enlarged: int = 0  # images whose shorter side was smaller
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -126,6 +127,10 @@ def _warn_of_missing(dataset: Dataset, source: Source, data: ImageData) -> None:
     if data.skipped:
         what = f"{len(data.skipped)} of {len(source.names)} images in {source.place} that cannot be read"
         warnings.warn(f"skipped {what}: {name_some(data.skipped)}", stacklevel=3)
+    if data.enlarged:
+        size = data.shape[-1]
+        what = f"{data.enlarged} of {len(data)} images in {source.place} are smaller than {size} x {size} pixels"
+        warnings.warn(f"{what}: they are enlarged", stacklevel=3)
 
 # %% ../nbs/03c_data.ipynb #c8c1a321
 def prepared(
@@ -155,8 +160,9 @@ def read_prepared(folder: Path) -> ImageData | None:
         if len(shape) != 4 or min(shape) < 1 or path.stat().st_size != np.prod(shape):
             raise ValueError(f"{path} does not have the size of {shape[0]} images")
         names = tuple(map(str, manifest.get("names", ())))
+        enlarged = int(manifest.get("enlarged", 0))
         facts = str(manifest["dataset"]), shape, str(manifest["place"]), str(manifest["fingerprint"])
-        return ImageData(*facts, skipped, path=path, names=names)
+        return ImageData(*facts, skipped, path=path, names=names, enlarged=enlarged)
     except (ValueError, TypeError, KeyError, IndexError, OverflowError, OSError) as error:
         what = f"prepared images in {folder} are damaged ({one_line(error)})"
         warnings.warn(f"{what}: they are prepared again", stacklevel=3)
@@ -219,9 +225,9 @@ class _Preparation:
 @patch
 def _progress(self: _Preparation) -> dict:
     """How far an earlier process came; from the beginning, if its notes are not whole."""
-    start = {"next": 0, "written": 0, "skipped": []}
+    start = {"next": 0, "written": 0, "skipped": [], "enlarged": 0}
     try:
-        done = read_json(self.notes) if self.notes.exists() else start
+        done = start | read_json(self.notes) if self.notes.exists() else start
         size = (self.partial / "images.u8").stat().st_size if self.notes.exists() else 0
         fits = done["next"] == done["written"] + len(done["skipped"]) <= self.total
         return done if fits and size >= done["written"] * self.image_bytes else start
@@ -242,12 +248,13 @@ def _check_room(self: _Preparation) -> None:
 def _chunk(self: _Preparation, file, pool: ThreadPoolExecutor, bar: tqdm) -> None:
     """Prepare the next images, and note it."""
     names = self.source.names[self.done["next"] : self.done["next"] + _CHUNK]
-    for name, image in zip(names, pool.map(self._read, names)):
-        if isinstance(image, str):
-            self.done["skipped"].append([name, image])
+    for name, (image, problem, small) in zip(names, pool.map(self._read, names)):
+        if image is None:
+            self.done["skipped"].append([name, problem])
         else:
             file.write(image)
             self.done["written"] += 1
+            self.done["enlarged"] += small
         bar.update()
     self.done["next"] += len(names)
     self._check_broken()
@@ -257,12 +264,14 @@ def _chunk(self: _Preparation, file, pool: ThreadPoolExecutor, bar: tqdm) -> Non
 
 # %% ../nbs/03c_data.ipynb #c1bd73af
 @patch
-def _read(self: _Preparation, name: str) -> np.ndarray | str:
-    """The prepared image, or what is wrong with it."""
+def _read(self: _Preparation, name: str) -> tuple[np.ndarray | None, str, bool]:
+    """The prepared image, or None and what is wrong with it; and whether it had to be enlarged."""
+    channels, size, _ = self.shape
     try:
-        return np.ascontiguousarray(prepare_image(load_image(self.source, name), self.shape[1], self.shape[0]))
+        image = load_image(self.source, name)
+        return np.ascontiguousarray(prepare_image(image, size, channels)), "", min(image.size) < size
     except UnreadableImage as error:
-        return str(error)
+        return None, str(error), False
 
 
 @patch
@@ -286,7 +295,7 @@ def _finish(self: _Preparation) -> None:
     broken = {name for name, _ in self.done["skipped"]}
     names = [name for name in self.source.names if name not in broken]
     manifest = self.settings | {"place": self.source.place, "shape": full, "fingerprint": fingerprint}
-    manifest |= {"skipped": self.done["skipped"], "names": names}
+    manifest |= {"skipped": self.done["skipped"], "enlarged": self.done["enlarged"], "names": names}
     write_text(self.partial / "manifest.json", json.dumps(manifest))
     self.notes.unlink()
     os.replace(self.partial, self.folder)
@@ -322,6 +331,7 @@ class Batches:
         mirror: float = 0.0,  # probability that an image is mirrored, in [0, 1]
         enlarge: float = 0.0,  # probability that a part of an image is enlarged, in [0, 1]
         shard: tuple[int, int] = (0, 1),  # this process, and how many there are
+        image_size: int | None = None,  # pixels, area averages of those that were prepared; None: as prepared
         held_out: int = 0,  # images that are left out, see `split`
     ):
         most = len(data) - held_out
@@ -333,10 +343,16 @@ class Batches:
         self.data, self.batch_size, self.seed = data, batch_size, seed
         self.mirror, self.enlarge, self.shard = mirror, enlarge, shard
         self.trained, _ = split(len(data), held_out)
+        self.image_size = image_size or data.shape[-1]
         self.per_epoch = most // batch_size
         self._epoch, self._order = -1, np.empty(0, int)
 
     def __getitem__(self, index: int) -> Tensor:  # (batch_size / processes, channels, size, size), in [0, 1]
+        images = self._whole(index)
+        return images if images.shape[-1] == self.image_size else F.adaptive_avg_pool2d(images, self.image_size)
+
+    def _whole(self, index: int) -> Tensor:
+        """Images as they were prepared, perhaps changed."""
         epoch, position = divmod(index, self.per_epoch)
         if epoch != self._epoch:
             self._epoch, self._order = epoch, np.random.default_rng([self.seed, epoch]).permutation(self.trained)

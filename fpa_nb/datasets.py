@@ -244,7 +244,8 @@ class Dataset:
     gigabytes: float = 0.0  # size of the archive, about
     sha256: str = ""  # checksum of the archive, where one is published
     layouts: tuple[str, ...] = ()  # what may lie in the data folder
-    find: Callable[[Path], Source | None] = lambda root: None
+    find: Callable[[Path], Source | None] = lambda root: None  # in a folder
+    in_zip: Callable[[Path], Source | None] = lambda archive: None  # in a zip file that is given itself
     broken_allowed: float = 0.01  # share of images that may be unreadable
     citation: str = ""
 
@@ -294,17 +295,31 @@ def _unpacked(archive: Path, most_bytes: int) -> Path:
 
 # %% ../nbs/03b_datasets.ipynb #bdb8b30c
 def _find_afhq(kind: str, root: Path) -> Source | None:
-    folders = (f"afhq/train/{kind}", f"train/{kind}", kind)
-    found = _find_in(root, folders, plain=False) or zip_source(root / "afhq.zip", f"afhq/train/{kind}/")
-    second = None
+    layouts = (f"afhq/train/{kind}", f"train/{kind}", kind)
+    whole = _find_in(root, layouts, plain=False) or zip_source(root / "afhq.zip", f"afhq/train/{kind}/")
+    alone = partial(folder_source, root / f"afhq_{kind}"), partial(_afhq_in_zip, kind, root / f"afhq_{kind}.zip")
+    found = _of_first_version(whole) or _first(*alone)
     if found is None and (root / "afhq_v2.zip").is_file():
-        second = root / "afhq_v2.zip"
-    elif found and found.names[0].lower().endswith(".png"):
-        second = found.place
-    if second:
-        how = "to train on version 2, unpack it and use dataset 'folder' with the class's folder as data_dir"
-        raise ValueError(f"{second} is AFHQ version 2 (PNG files); the paper used version 1 (JPEG files): {how}")
+        _refuse_second_version(root / "afhq_v2.zip")
     return found or folder_source(root, deep=False)
+
+
+def _afhq_in_zip(kind: str, archive: Path) -> Source | None:
+    """The photographs of one animal in a zip file, which has all three, each in its folder, or nothing else."""
+    whole = _first(*(partial(zip_source, archive, f"{top}{kind}/") for top in ("afhq/train/", "train/", "")))
+    return _of_first_version(whole) or zip_source(archive)
+
+
+def _of_first_version(found: Source | None) -> Source | None:
+    """What was found in a folder of the whole set. Raises `ValueError` if it is of the second version."""
+    if found and found.names[0].lower().endswith(".png"):
+        _refuse_second_version(found.place)
+    return found
+
+
+def _refuse_second_version(place: str | Path) -> None:
+    how = "to train on version 2, unpack it and use dataset 'folder' with the class's folder as data_dir"
+    raise ValueError(f"{place} is AFHQ version 2 (PNG files); the paper used version 1 (JPEG files): {how}")
 
 
 def _find_smiles(root: Path) -> Source | None:
@@ -315,6 +330,11 @@ def _find_smiles(root: Path) -> Source | None:
         *(partial(folder_source, root / name) for name in names[:3]),
         lambda: folder_source(root) if (root / "smiling").is_dir() else None,
     )
+    return found and _only_smiles(found)
+
+
+def _smiles_in_zip(archive: Path) -> Source | None:
+    found = zip_source(archive)
     return found and _only_smiles(found)
 
 # %% ../nbs/03b_datasets.ipynb #fcda681d
@@ -335,6 +355,9 @@ def smiling(
     return False if {"negatives7", "not_smiling"} & {*folders} else None
 
 # %% ../nbs/03b_datasets.ipynb #d0e50676
+_PLAIN = "*.jpg, *.png, ..."
+
+
 def _afhq(kind: str, images: int) -> Dataset:
     return Dataset(
         f"Animal Faces HQ v1, {kind}",
@@ -343,13 +366,15 @@ def _afhq(kind: str, images: int) -> Dataset:
         page="https://github.com/clovaai/stargan-v2",
         url="https://www.dropbox.com/s/t9l9o3vsx2jai3z/afhq.zip?dl=1",
         archive="afhq.zip",
-        layouts=("afhq.zip", f"afhq/train/{kind}/", f"train/{kind}/", f"{kind}/", "*.jpg"),
+        layouts=(
+            "afhq.zip", f"afhq/train/{kind}/", f"train/{kind}/", f"{kind}/", f"afhq_{kind}.zip", f"afhq_{kind}/", _PLAIN
+        ),  # fmt: skip
         find=partial(_find_afhq, kind),
+        in_zip=partial(_afhq_in_zip, kind),
         citation="Choi et al., StarGAN v2, CVPR 2020",
     )
 
 
-_PLAIN = "*.jpg, *.png, ..."
 DATASETS = {
     "celeba": Dataset(
         "CelebA, aligned and cropped",
@@ -359,6 +384,7 @@ DATASETS = {
         archive="img_align_celeba.zip",
         layouts=("img_align_celeba.zip", "img_align_celeba/", "celeba/img_align_celeba/", _PLAIN),
         find=_find_celeba,
+        in_zip=zip_source,
         citation="Liu et al., Deep Learning Face Attributes in the Wild, ICCV 2015",
     ),
 }
@@ -386,6 +412,7 @@ DATASETS["metfaces"] = Dataset(
     gigabytes=1.6,
     layouts=("images/", "metfaces/images/", "metfaces-dataset/images/", "images.zip", _PLAIN),
     find=_find_metfaces,
+    in_zip=zip_source,
     citation="Karras et al., Training GANs with Limited Data, NeurIPS 2020",
 )
 
@@ -408,6 +435,7 @@ DATASETS["smiles"] = Dataset(
     archive="SMILEsmileD-master.zip",
     layouts=("SMILEsmileD-master.zip", "SMILEsmileD-master/", "smiles.zip", "smiles/", "smiling/, not_smiling/"),
     find=_find_smiles,
+    in_zip=_smiles_in_zip,
     citation="D. Hromada et al., SMILEsmileD",
 )
 DATASETS["flowers"] = Dataset(
@@ -447,16 +475,19 @@ def dataset_table():
 # %% ../nbs/03b_datasets.ipynb #254ac792
 def find_source(
     name: str,  # one of DATASETS
-    root: str | Path | None,  # where the data is; None: data/ in the project's root, from which relative paths count
+    root: str | Path | None,  # its folder or zip file; None: data/ in the project's root, from where paths count
 ) -> Source:
     """A dataset's images on disk. Raises `ValueError` if they are not there, saying what to get and where to put it."""
     dataset = known_dataset(name)
     if root is None and name == "folder":
         raise ValueError("dataset 'folder' needs data_dir: a folder of images, subfolders included, or a zip file")
     root = from_root("data" if root is None else root)
-    source = dataset.find(root)
+    source = dataset.in_zip(root) if root.is_file() and name != "folder" else dataset.find(root)
     if source is not None:
         return source
+    if root.is_file():
+        where = f"{root.parent}, the folder that it lies in, where it is found as one of: {'; '.join(dataset.layouts)}"
+        raise ValueError(f"{dataset.title} cannot be read from {root} itself: give {where}")
     size = f"about {dataset.gigabytes} GB" if dataset.gigabytes else "size not known"
     loadable = dataset.url or name == "celeba"
     get = f"run fpa_nb.datasets.download({name!r}, {str(root)!r})" if loadable else "download it by hand"

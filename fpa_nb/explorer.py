@@ -23,7 +23,7 @@ from torch import Tensor
 from .files import atomic_write, from_root, write_text
 from .gallery import data_url, encode_png, interpolate, painting_frames, save_animation, to_pixels
 from .interventions import ORDERS, Edit, apply_edit, parse_steps, step_order, used_betas
-from .painter import Painter, Painting, around_grey, sample_latents
+from .painter import Painter, Painting, around_grey, as_images, sample_latents
 from .refiner import RefinedPainter
 from .rules import RULES
 
@@ -63,7 +63,7 @@ def step_pictures(
     framed[:, :height, : left.shape[2]] = left
     framed[:, :height, -width:] = update
     framed[:, -below.shape[1] :, -width:] = below
-    return framed, canvas.tanh() if painting.tanh_output else canvas
+    return framed, as_images(canvas, painting.config)
 
 # %% ../nbs/09_explorer.ipynb #71e07aee
 _COLOURS = {1: ("#666",), 3: ("#d33", "#292", "#33d")}

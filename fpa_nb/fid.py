@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['DISTANCES', 'PIXELS', 'FeatureStatistics', 'Moments', 'frechet_distance', 'kernel_distance', 'middle_95',
            'precision_recall', 'twins', 'Floor', 'measure_floor', 'Extractor', 'efficientnet', 'find_weights',
-           'inception', 'choose_extractor', 'choose_extractors']
+           'inception', 'choose_extractor', 'choose_extractors', 'PairedDifference', 'paired_difference', 'holm']
 
 # %% ../nbs/07_fid.ipynb #3a151d79
 import os
@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from fastcore.basics import patch
+from scipy.special import stdtr, stdtrit
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -410,3 +411,41 @@ def choose_extractors(
 ) -> list[Extractor]:
     """Each of them once. Raises `ValueError` as `choose_extractor` does."""
     return list({found.name: found for found in (choose_extractor(name, device) for name in names.split())}.values())
+
+# %% ../nbs/07_fid.ipynb #07fa0002
+@dataclass(frozen=True)
+class PairedDifference:
+    """What the pairs of two settings tell: the mean of their differences, and how sure it is."""
+
+    mean: float
+    low: float  # of the 95 % interval of the mean, by Student's t
+    high: float
+    p: float  # two-sided, of a mean so far from zero by chance
+    pairs: int
+    agree: int  # pairs whose difference has the sign of the mean
+
+
+def paired_difference(
+    a: np.ndarray,  # (n,) values of one setting, one a seed
+    b: np.ndarray,  # (n,) values of another, by the same seeds
+) -> PairedDifference:
+    """The mean of `b - a` with its paired t-interval. Raises `ValueError` for fewer than two pairs."""
+    differences = np.asarray(b, dtype=float) - np.asarray(a, dtype=float)
+    n = len(differences)
+    if n < 2:
+        raise ValueError(f"a paired comparison needs at least 2 pairs, not {n}")
+    mean = differences.mean()
+    error = differences.std(ddof=1) / n**0.5
+    width = stdtrit(n - 1, 0.975) * error
+    p = 2 * stdtr(n - 1, -abs(mean) / error) if error else float(mean == 0)
+    agree = int((np.sign(differences) == np.sign(mean)).sum())
+    return PairedDifference(float(mean), float(mean - width), float(mean + width), float(p), n, agree)
+
+# %% ../nbs/07_fid.ipynb #07fa0008
+def holm(p_values: list[float]) -> list[float]:  # in the same order
+    """P values, corrected for their number by Holm's rule."""
+    p = np.asarray(p_values, dtype=float)
+    order = p.argsort()
+    corrected = np.empty_like(p)
+    corrected[order] = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)).clip(max=1)
+    return corrected.tolist()

@@ -201,6 +201,19 @@ def train_step(
     self.step += 1
     return losses
 
+# %% ../nbs/05_gan.ipynb #9c41cec2
+@patch
+def grown(
+    self: Gan,
+    image_size: int,  # pixels, a power of two
+) -> Gan:
+    """The game that goes on from this one with images of another size."""
+    players = self.generator.resized(image_size), self.discriminator.grown(image_size)
+    game = Gan(*players, self.config, self.ema.resized(image_size))
+    game.step, game.augmentation = self.step, self.augmentation
+    game.average_gradients, game.average = self.average_gradients, self.average
+    return game
+
 # %% ../nbs/05_gan.ipynb #dd88e72b
 @contextmanager
 def optimising(optimiser: torch.optim.Optimizer) -> Iterator[None]:

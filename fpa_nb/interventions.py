@@ -17,7 +17,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from .gallery import to_pixels
-from .painter import Painter, PainterConfig, Painting, write_program
+from .painter import Painter, PainterConfig, Painting, as_images, write_program
 from .refiner import RefinedPainter
 from .rules import RULES, Writes
 
@@ -170,7 +170,7 @@ def _without_each_step(painter: Painter | RefinedPainter, painting: Painting) ->
     canvas = _write(painter, rule, _switch(program, on), None if initial is None else repeat(initial)).canvas
     if painting.refined is not None:
         return painter.refine(canvas.flatten(0, 1)).unflatten(0, (steps, -1))
-    return canvas.tanh() if painting.tanh_output else canvas
+    return as_images(canvas, painting.config)
 
 # %% ../nbs/08_interventions.ipynb #3b693d1f
 def show_step_effects(

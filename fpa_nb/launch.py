@@ -23,7 +23,7 @@ from .data import Batches, ImageData, prepare
 from .fid import choose_extractor
 from .models import load_start
 from .parameters import RecipeParameters, TrainParameters, Where, checked, overrides_text
-from .recipe import MODELS, Recipe, default_recipe, make_recipe, nearest_recipe, recipe_note
+from .recipe import MODELS, Recipe, default_recipe, make_recipe, nearest_recipe, recipe_note, stages
 from .run import Run, Start, check_trackers, choose_device, open_run
 from .scoring import Scorer
 from .training import Processes, run_summary, train
@@ -83,8 +83,10 @@ def make_training_job(recipe: Recipe, where: Where = Where()) -> TrainingJob:
     check_trackers(tuple(where.trackers.split()))
     _check_start(recipe)
     count = where.num_processes
-    if recipe.batch_size % count:
-        raise ValueError(f"num_processes must divide the batch of {recipe.batch_size}, and {count} does not")
+    batches = [stage.batch_size for _, stage in stages(recipe)]
+    for size in batches:
+        if size % count:
+            raise ValueError(f"num_processes must divide the batch of {size}, and {count} does not")
     alone = choose_device(where.device) if count == 1 else torch.device("cpu")  # a GPU belongs to the processes to come
     target = Processes.here(where.device).device or alone
     on_pixels = where.extractor == "auto" and recipe.dataset == "digits"
@@ -93,7 +95,8 @@ def make_training_job(recipe: Recipe, where: Where = Where()) -> TrainingJob:
     start = load_start(recipe.start_from) if recipe.start_from and not run.checkpoints else None
     shape = (recipe.painter.image_size, recipe.painter.channels)
     data = prepare(recipe.dataset, where.data_dir, *shape, where.cache_dir)
-    Batches(data, recipe.batch_size * recipe.accumulate, held_out=recipe.held_out)  # an error if there are too few
+    most = max(batches) * recipe.accumulate
+    Batches(data, most, held_out=recipe.held_out)  # raises an error if there are fewer images
     return TrainingJob(run, where, data, Scorer(data, features, samples=recipe.score_samples), start)
 
 

@@ -175,8 +175,8 @@ class LayerEdit:
     def applied(self, weight: Tensor) -> Tensor:
         """The weights after the edit: writes added one by one in float64, the same to the last bit everywhere."""
         edited = weight.detach().double().flatten(1)
-        for update in self.writes.updates.to(edited):
-            edited = edited + update
+        for value, place in zip(self.writes.written.to(edited), self.writes.places.to(edited)):
+            edited = edited + torch.outer(value, place)
         return edited.reshape(weight.shape).to(weight.dtype)
 
 

@@ -6,7 +6,7 @@
 __all__ = ['Run', 'checkpoints_in', 'show_metrics', 'show_samples', 'open_run', 'choose_device', 'device_name', 'environment',
            'check_trackers', 'tracking', 'load_optimiser', 'remove_checkpoint', 'save_checkpoint', 'DamagedCheckpoint',
            'check_checkpoint', 'load_checkpoint', 'load_generator', 'Start', 'start_from_checkpoint', 'build_gan',
-           'newest_checkpoint']
+           'at_stage', 'at_full_size', 'newest_checkpoint']
 
 # %% ../nbs/05c_run.ipynb #8bc2b1f6
 import copy
@@ -39,7 +39,7 @@ from .files import sha256, shown_path, write_text
 from .gan import Gan
 from .lightgan import Discriminator
 from .painter import Painter, evenly_spaced
-from .recipe import MODELS, Recipe, differences, other_settings, recipe_from_dict
+from .recipe import MODELS, Recipe, differences, other_settings, recipe_from_dict, stages
 
 # %% ../nbs/05c_run.ipynb #332a7a6c
 @dataclass(frozen=True)
@@ -114,11 +114,11 @@ def write_metrics(self: Run, rows: list[dict]) -> None:
 
 # %% ../nbs/05c_run.ipynb #ad73ca41
 def show_metrics(run: Run) -> Figure:
-    """The curves of a run: losses, and its score where it has one."""
+    """The curves of a run: losses, and its score where it has one; dotted lines where it grew."""
     rows = run.metrics
     losses = ("d_loss", "g_loss", "penalty", "auxiliary")
     names = dict.fromkeys(name for row in rows for name in row)
-    scores = [name for name in names if name not in (*losses, "step", "seconds", "d_total", "g_total")]
+    scores = [name for name in names if name not in (*losses, "step", "seconds", "image_size", "d_total", "g_total")]
     panels = [("d_loss", "g_loss"), ("penalty", "auxiliary"), *((name,) for name in scores)]
     fig, axes = plt.subplots(1, len(panels), figsize=(4 * len(panels), 2.8), squeeze=False, layout="constrained")
     for ax, names in zip(axes[0], panels):
@@ -126,6 +126,8 @@ def show_metrics(run: Run) -> Figure:
             points = [(row["step"], row[name]) for row in rows if name in row]
             if points:
                 ax.plot(*zip(*points), label=name, marker="." if name in scores else None)
+        for steps, _ in stages(run.recipe)[1:]:
+            ax.axvline(steps.start, color="grey", linestyle=":", linewidth=1)
         ax.set(xlabel="step", yscale="linear" if "d_loss" in names else "log")
         ax.legend(fontsize=8)
     plt.close(fig)
@@ -459,6 +461,28 @@ def build_gan(recipe: Recipe, device: torch.device = torch.device("cpu"), start:
     if start.discriminator_optimiser and not recipe.fresh_discriminator:
         load_optimiser(gan.discriminator_optimiser, start.discriminator_optimiser)
     return gan
+
+# %% ../nbs/05c_run.ipynb #764ef603
+def at_stage(gan: Gan, recipe: Recipe) -> Gan:
+    """The game as it goes on after the steps that it has made: the same, or a larger one where a stage has ended."""
+    stage = recipe.stage(gan.step)
+    if gan.discriminator.config == stage.discriminator:
+        return gan
+    with torch.random.fork_rng():
+        torch.manual_seed(recipe.seed)
+        game = gan.grown(stage.painter.image_size)
+    for painter in (game.generator, game.ema):  # but for rounding they have these settings
+        painter.config = painter.head.config = stage.painter
+    return game
+
+
+def at_full_size(
+    model: nn.Module,  # of any stage of the recipe
+    recipe: Recipe,
+) -> nn.Module:
+    """A model that paints images of the recipe's size."""
+    size = recipe.painter.image_size
+    return model.resized(size) if recipe.grow.sizes and model.config.image_size != size else model
 
 # %% ../nbs/05c_run.ipynb #d671b3ec
 def newest_checkpoint(

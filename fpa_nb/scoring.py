@@ -35,7 +35,7 @@ from .files import check_name, from_root, one_line, read_json, shown_path, write
 from .gan import share_of_start
 from .models import KINDS, find_checkpoint, find_pretrained, identify, load_painter
 from .recipe import recipe_from_dict
-from .run import load_generator
+from .run import at_full_size, load_generator
 from .training import keep_memory
 
 # %% ../nbs/07d_scoring.ipynb #5f3cc8fb
@@ -486,7 +486,7 @@ def _run_subject(path: Path, checkpoint: str, device: torch.device | str) -> Sub
         reason = one_line(error, 600)
         raise ValueError(f"{path / 'record.json'} is not a run's record that can be read ({reason})") from None
     _check_writable(path, "evaluate a copy of the run")
-    generator = load_generator(chosen).to(device)
+    generator = at_full_size(load_generator(chosen), recipe).to(device)
     step = int(chosen.name)
     about = {"dataset": recipe.dataset, "model": recipe.model, "folder": path, "step": step, "checkpoint": chosen.name}
     about |= {"start_share": share_of_start(step, recipe.gan), "held_out": recipe.held_out}

@@ -36,7 +36,7 @@ from .models import PREFIX, OfficialModel
 from .parameters import Count, EvaluateParameters, Parameters, Place, Places, Seed, TrainParameters, Varied
 from .parameters import checked, complaint, parse_value
 from .recipe import MODELS, RECIPES, RENAMED, WRITTEN_EVERY, Recipe, duration, flat_settings, nearest_recipe
-from .recipe import other_settings, present_names, recipe_from_dict
+from .recipe import other_settings, present_names, recipe_from_dict, stages
 from .reports import run_name
 from .run import Run, build_gan, choose_device, environment
 from .training import expected_seconds
@@ -119,7 +119,7 @@ def read_study(path: str | Path) -> Study:
     try:
         return make_study(tomllib.loads(read_text(from_root(path))), str(path))
     except FileNotFoundError:
-        raise ValueError(f"no study at {path}: give a TOML file, such as studies/laptop.toml") from None
+        raise ValueError(f"no study at {path}: give a TOML file, such as studies/digits.toml") from None
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{path} is not a TOML file ({one_line(error)})") from None
     except RecursionError:
@@ -466,10 +466,16 @@ class Speed:
 
 
 def _kind(recipe: Recipe) -> Recipe:
-    """A recipe without what makes no step slower."""
+    """A recipe that does not grow without what makes no step slower."""
     usual = {name: getattr(Recipe, name) for name in ("score_samples", *WRITTEN_EVERY)}
     gan = replace(recipe.gan, **{name: getattr(GanConfig, name) for name in ("lr", "adam_betas", "ema_decay")})
     return replace(recipe, dataset="folder", seed=0, start_from="", steps=1, gan=gan, **usual)
+
+
+def _named(recipe: Recipe) -> tuple[str, bool]:
+    """The name of the nearest recipe, and whether that has the same stages."""
+    name, changes = nearest_recipe(recipe)
+    return name, not any(setting.startswith("grow.") for setting in changes)
 
 
 def measured_speeds(runs_dir: str | Path) -> dict[tuple[str, str], Speed]:
@@ -480,9 +486,11 @@ def measured_speeds(runs_dir: str | Path) -> dict[tuple[str, str], Speed]:
             record = read_json(path)
             recipe = recipe_from_dict(record.get("recipe"))
             step, seconds = record.get("step"), record.get("seconds")
+            name, alike = _named(recipe)
+            whole = not recipe.grow.sizes or step == recipe.steps  # each stage has its own speed
             if isinstance(step, int) and isinstance(seconds, (int, float)) and step > 0 and seconds > 0:
-                kind = (recipe.model, nearest_recipe(recipe)[0])
-                found.setdefault(kind, []).append((seconds / step, record.get("device")))
+                if alike and whole:
+                    found.setdefault((recipe.model, name), []).append((seconds / step, record.get("device")))
     return {
         kind: Speed(statistics.median(seconds for seconds, _ in runs), f"{runs[-1][1]}, from {len(runs)} records")
         for kind, runs in found.items()
@@ -496,7 +504,7 @@ def time_steps(
     """Time a few training steps of each kind of recipe here, on noise for images."""
     name = environment(choose_device(device))["device"]
     speeds = {}
-    for kind in dict.fromkeys(map(_kind, recipes)):
+    for kind in dict.fromkeys(_kind(stage) for recipe in recipes for _, stage in stages(recipe)):
         shape = (kind.batch_size, kind.painter.channels, *2 * (kind.painter.image_size,))
         pixels = torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0)).numpy()
         noise = ImageData("noise", shape, "random numbers", "noise", pixels=pixels)
@@ -504,12 +512,21 @@ def time_steps(
     return speeds
 
 
-def speed_of(recipe: Recipe, speeds: dict) -> Speed | None:
-    """The speed of a recipe, from `time_steps` or `measured_speeds`; else what its named recipe has, if it does."""
-    name, _ = nearest_recipe(recipe)
+def speed_of(
+    recipe: Recipe,
+    speeds: dict,  # of `time_steps` or `measured_speeds`
+    made: int = 0,  # steps that are made already
+) -> Speed | None:
+    """The mean speed of the steps that are left of a recipe; where it is not among `speeds`, its named recipe's."""
+    counts = [(len(range(max(made, steps.start), steps.stop)), stage) for steps, stage in stages(recipe)]
+    timed = [(count, speeds.get(_kind(stage))) for count, stage in counts if count]
+    if timed and all(speed for _, speed in timed):
+        seconds = sum(count * speed.seconds for count, speed in timed) / sum(count for count, _ in timed)
+        return Speed(seconds, timed[-1][1].source)
+    name, alike = _named(recipe)
     seconds = RECIPES[name].seconds.get(recipe.model)
     usual = Speed(seconds, f"two CPU cores, about, by recipe {name}") if seconds else None
-    return speeds.get(_kind(recipe)) or speeds.get((recipe.model, name)) or usual
+    return speeds.get((recipe.model, name)) or usual if alike else None
 
 
 def time_in_turns(recipes: dict[str, Recipe], rounds: int = 3, device: str = "auto") -> dict[str, float]:
@@ -551,7 +568,7 @@ _CHECKPOINTS_KEPT = 3
 def disk_bytes(recipes: Iterable[Recipe]) -> tuple[int, int]:
     """Bytes of the checkpoints of runs, and of the prepared images of their datasets where their number is known."""
     recipes = list(recipes)
-    checkpoints = _CHECKPOINTS_KEPT * sum(checkpoint_bytes(_kind(recipe)) for recipe in recipes)
+    checkpoints = _CHECKPOINTS_KEPT * sum(checkpoint_bytes(_kind(stages(recipe)[-1][1])) for recipe in recipes)
     shapes = {(r.dataset, r.painter.channels, r.painter.image_size) for r in recipes}
     images = sum((DATASETS[name].images or 0) * channels * size**2 for name, channels, size in shapes)
     return checkpoints, images
@@ -576,7 +593,7 @@ def costs(
     by_source: dict[str, float] = {}
     unknown = 0
     for recipe, left in work:
-        speed = speed_of(recipe, speeds) if left else None
+        speed = speed_of(recipe, speeds, recipe.steps - left) if left else None
         unknown += left > 0 and speed is None
         if speed is not None:
             by_source[speed.source] = by_source.get(speed.source, 0) + left * speed.seconds

@@ -8,6 +8,7 @@ __all__ = ['Score', 'Processes', 'step_seed', 'latents_of_step', 'stop_requests'
 
 # %% ../nbs/05d_training.ipynb #752b8047
 import ctypes
+import math
 import os
 import signal
 import threading
@@ -30,9 +31,10 @@ from tqdm.auto import tqdm
 from .data import Batches, ImageData
 from .files import atomic_write, one_line
 from .gan import Gan, share_of_start
-from .recipe import Recipe
-from .run import Run, Start, build_gan, choose_device, device_name, environment, load_checkpoint
-from .run import newest_checkpoint, remove_checkpoint, save_checkpoint, tracking
+from .parameters import overrides_text
+from .recipe import Recipe, stages
+from .run import Run, Start, at_full_size, at_stage, build_gan, choose_device, device_name, environment
+from .run import load_checkpoint, newest_checkpoint, remove_checkpoint, save_checkpoint, tracking
 
 # %% ../nbs/05d_training.ipynb #6fd3e3af
 @dataclass(frozen=True)
@@ -135,15 +137,18 @@ def memory_advice(recipe: Recipe) -> Iterator[None]:
     except RuntimeError as error:
         if not isinstance(error, torch.cuda.OutOfMemoryError) and "allocate memory" not in str(error):
             raise
-        size = recipe.batch_size
-        part = next((size // d for d in range(2, size + 1) if size % d == 0), None)
-        advice = "a batch of one image is the least: a smaller model is needed"
-        if part:
-            accumulate = recipe.accumulate * size // part
-            settings = f"batch_size={part} and overrides='accumulate={accumulate}'"
+        size, earlier = recipe.batch_size, recipe.grow.batches
+        common = math.gcd(size, *earlier)
+        parts = next((d for d in range(2, common + 1) if common % d == 0), None)
+        advice = "they cannot be divided: a smaller model is needed"
+        if parts:
+            changed = {"accumulate": recipe.accumulate * parts}
+            changed |= {"grow.batches": [batch // parts for batch in earlier]} if earlier else {}
+            settings = f"batch_size={size // parts} and overrides='{overrides_text(changed)}'"
             advice = f"{settings} make the same batch in smaller parts, and may go on with this run"
         reason = one_line(error)
-        raise MemoryError(f"out of memory with batches of {size}: {advice} ({reason})") from None
+        batches = " and ".join(map(str, (*earlier, size)))
+        raise MemoryError(f"out of memory with batches of {batches}: {advice} ({reason})") from None
 
 # %% ../nbs/05d_training.ipynb #5ffd3aba
 def keep_memory() -> None:
@@ -176,7 +181,8 @@ def train(
     """
     processes = Processes.here(device)
     target = processes.device or choose_device(device)
-    batches = _batches(run, data, processes)
+    _check_data(run, data)
+    batches = {stage: _batches(stage, data, processes) for _, stage in stages(run.recipe)}
     writing = processes.is_main
     if target.type == "cpu":
         keep_memory()
@@ -200,31 +206,36 @@ def last_state(
     processes: Processes = Processes(),
 ) -> Gan:
     """The game as the newest whole checkpoint of a run left it, or a new one."""
-    gan = build_gan(run.recipe, torch.device(device), start)
-    gan.average_gradients, gan.average = processes.average_gradients, processes.mean
     if processes.is_main:
         newest_checkpoint(run.folder / "checkpoints", tqdm.write)
     processes.any(False)  # the others wait until it is done
-    if run.checkpoints:
-        load_checkpoint(run.checkpoints[-1], gan)
+    saved = run.checkpoints[-1] if run.checkpoints else None
+    gan = build_gan(run.recipe.stage(int(saved.name) if saved else 0), torch.device(device), start)
+    gan.average_gradients, gan.average = processes.average_gradients, processes.mean
+    if saved:
+        load_checkpoint(saved, gan)
     return gan
 
 
-def _batches(run: Run, data: ImageData, processes: Processes) -> Batches:
-    """The share of this process in all batches. Raises `ValueError` if the images are not those of the run."""
-    recipe = run.recipe
+def _check_data(run: Run, data: ImageData) -> None:
+    """Raise `ValueError` if the images are not those of the run."""
     before = run.record.get("data")
-    if recipe.batch_size % processes.count:
-        shared = f"cannot be shared by {processes.count} processes: it must be a multiple of them"
-        raise ValueError(f"batch_size {recipe.batch_size} {shared}")
     if before and before["fingerprint"] != data.fingerprint:
         then = f"{before['images']} from {before['source']}, fingerprint {before['fingerprint']}"
         now = f"{len(data)} from {data.source}, fingerprint {data.fingerprint}"
         what = f"{run.folder} was trained on other images ({then}; now {now})"
         raise ValueError(f"{what}: give another name, or resume=False for a new run beside it")
+
+
+def _batches(recipe: Recipe, data: ImageData, processes: Processes) -> Batches:
+    """The share of this process in all batches of a stage."""
+    if recipe.batch_size % processes.count:
+        shared = f"cannot be shared by {processes.count} processes: it must be a multiple of them"
+        raise ValueError(f"batch_size {recipe.batch_size} {shared}")
     whole = recipe.batch_size * recipe.accumulate
     shard = (processes.index, processes.count)
-    return Batches(data, whole, recipe.seed, recipe.mirror, recipe.enlarge, shard, held_out=recipe.held_out)
+    size = recipe.painter.image_size
+    return Batches(data, whole, recipe.seed, recipe.mirror, recipe.enlarge, shard, size, recipe.held_out)
 
 # %% ../nbs/05d_training.ipynb #8cf8aa8a
 def _note_beginning(
@@ -267,7 +278,7 @@ class _Loop:
     """Step after step, to the end or until it is asked to stop."""
 
     run: Run
-    batches: Batches
+    batches: dict[Recipe, Batches]  # of each stage
     score: Score | None
     processes: Processes
     target: torch.device
@@ -286,6 +297,7 @@ class _Loop:
                 if stopping:
                     break
                 log.add(self._step(gan, attempt))
+                gan = log.gan = at_stage(gan, self.run.recipe)
                 try:
                     attempt = 0 if log.milestones(self.bar) else attempt
                 except FloatingPointError as error:
@@ -305,13 +317,13 @@ class _Loop:
 @patch
 def _step(self: _Loop, gan: Gan, attempt: int) -> dict[str, Tensor]:
     """One step of the game: its random numbers and its batch depend on its number, and on the attempt."""
-    recipe = self.run.recipe
+    recipe = self.run.recipe.stage(gan.step)
     seed = step_seed(recipe.seed, gan.step, attempt)
     torch.manual_seed(step_seed(recipe.seed, gan.step, attempt, 1 + self.processes.index))
     draw = latents_of_step(seed, recipe, gan.generator.latent_dim, self.processes)
-    images = self.batches[gan.step]
+    images = self.batches[recipe][gan.step]
     images = images.pin_memory() if self.target.type == "cuda" else images
-    with memory_advice(recipe):
+    with memory_advice(self.run.recipe):
         parts = images.to(self.target, non_blocking=True).chunk(recipe.accumulate)
         return gan.train_step(parts, lambda n: draw(n).to(self.target))
 
@@ -353,7 +365,14 @@ class _Log:
         if not self.rows or self.rows[-1]["step"] != self.gan.step:
             seconds = self.seconds_before + time.perf_counter() - self.began
             self.rows.append({"step": self.gan.step, "seconds": seconds})
+            if self.run.recipe.grow.sizes:
+                self.rows[-1]["image_size"] = self.run.recipe.stage(max(0, self.gan.step - 1)).painter.image_size
         return self.rows[-1]
+
+    @property
+    def model(self) -> nn.Module:
+        """What is scored, and painted with: the model to sample from, at the recipe's image size."""
+        return at_full_size(self.gan.sampler, self.run.recipe)
 
 # %% ../nbs/05d_training.ipynb #9554e705
 @patch
@@ -408,7 +427,7 @@ def _score(self: _Log) -> bool:
     """Write down the score, as metrics.csv will hold it; True if it is the lowest of the run."""
     if self.score is None:
         return False
-    self._row()[self.score.name] = float(f"{self.score(self.gan.sampler):.6g}")
+    self._row()[self.score.name] = float(f"{self.score(self.model):.6g}")
     self.best = self._best()
     game = self.run.recipe.gan
     if self.gan.step > max(game.ema_start, game.ema_reset_until):
@@ -438,7 +457,7 @@ def _samples(self: _Log) -> None:
     """Write a grid of what the same 64 latents give now."""
     from torchvision.utils import save_image  # seconds, which those who only look at runs are spared
 
-    model = self.gan.sampler
+    model = self.model
     training = model.training
     folder = self.run.folder / "samples"
     folder.mkdir(exist_ok=True)
@@ -461,10 +480,11 @@ def _save(self: _Log) -> None:
 
 # %% ../nbs/05d_training.ipynb #261b36bd
 def expected_seconds(recipe: Recipe, data: ImageData, device: str = "auto") -> float:
-    """Seconds that one training step takes here, measured: the mean over a cycle with one gradient penalty."""
+    """Seconds that a step of the last stage takes here, measured: the mean over a cycle with one gradient penalty."""
     target = choose_device(device)
     gan = build_gan(recipe, target)
-    parts = [Batches(data, recipe.batch_size)[0].to(target)] * recipe.accumulate
+    batch = Batches(data, recipe.batch_size, image_size=recipe.painter.image_size)[0]
+    parts = [batch.to(target)] * recipe.accumulate
     every = recipe.gan.penalty_every
     seconds = {}
     with torch.random.fork_rng():
@@ -488,7 +508,11 @@ def run_summary(run: Run, data: ImageData, device: str = "auto", timed: bool = T
         f"steps {done} -> {recipe.steps}, batch {recipe.batch_size} x {recipe.accumulate}, seed {recipe.seed}, on {on}",
         f"results in {run.place}",
     ]
+    for steps, stage in stages(recipe)[:-1]:
+        size = stage.painter.image_size
+        lines.insert(-1, f"to step {steps.stop} images of {size} x {size}, batch {stage.batch_size} x {recipe.accumulate}")
     if timed and recipe.steps - done >= 100:
-        minutes = (recipe.steps - done) * expected_seconds(recipe, data, device) / 60
+        left = [(len(range(max(done, steps.start), steps.stop)), stage) for steps, stage in stages(recipe)]
+        minutes = sum(count * expected_seconds(stage, data, device) for count, stage in left if count) / 60
         lines.append(f"expected time: {minutes:.0f} min" if minutes < 120 else f"expected time: {minutes / 60:.0f} h")
     return "\n".join(lines)

@@ -14,7 +14,8 @@ from fpa_nb import reproduce
 from fpa_nb.data import ImageData
 from fpa_nb.fid import Moments
 from fpa_nb.recipe import make_recipe
-from fpa_nb.reports import PUBLISHED, build_tables, read_published, read_records, write_reports
+from fpa_nb.reports import PUBLISHED, build_tables, read_published, read_records
+from fpa_nb.reproduce import write_reports
 from fpa_nb.scoring import Scorer
 
 pytestmark = long_limit

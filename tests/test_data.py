@@ -83,6 +83,8 @@ LAYOUTS = {
         lambda r: [put(r / "train" / kind / f"{i}.jpg") for kind in ("cat", "wild") for i in range(3)],
     ),
     "afhq classes": ("afhq_cat", lambda r: [put(r / kind / f"{i}.jpg") for kind in ("cat", "wild") for i in range(3)]),
+    "afhq alone": ("afhq_cat", lambda r: pack(r / "afhq_cat.zip", [f"{i}.jpg" for i in range(3)])),
+    "afhq alone, unpacked": ("afhq_dog", lambda r: [put(r / "afhq_dog" / f"{i}.jpg") for i in range(3)]),
     "afhq exported": ("afhq_cat", lambda r: [put(r / f"{i}.png", encoded(picture(), "PNG")) for i in range(3)]),
     "metfaces": ("metfaces", lambda r: [put(r / "images" / f"{i}.png", encoded(picture(), "PNG")) for i in range(3)]),
     "metfaces archive": ("metfaces", lambda r: pack(r / "images.zip", [f"images/{i}.png" for i in range(3)])),
@@ -106,7 +108,7 @@ LAYOUTS = {
 @pytest.mark.parametrize("name, lay", LAYOUTS.values(), ids=LAYOUTS)
 def test_layout(name, lay, tmp_path):
     root = tmp_path / "data"
-    if "itself" not in str(lay) and name != "lsun_church":
+    if name != "lsun_church":
         root.mkdir()
     lay(root)
     with warnings.catch_warnings():
@@ -114,6 +116,42 @@ def test_layout(name, lay, tmp_path):
         data = prepare(name, root, 16, cache_dir=tmp_path / "cache")
     assert data.shape == (3, DATASETS[name].channels, 16, 16) and not data.skipped
     assert data.images.std() > 0
+
+
+NUMBERED = [f"{i}.jpg" for i in range(3)]
+ZIPS = {
+    "afhq_cat": [f"afhq/train/{kind}/{name}" for kind in ("cat", "dog") for name in NUMBERED],
+    "afhq_dog": NUMBERED,
+    "afhq_wild": [f"wild/{name}" for name in NUMBERED],
+    "celeba": [f"img_align_celeba/{name}" for name in NUMBERED],
+    "metfaces": NUMBERED,
+    "smiles": [*BY_CLASS, "other/1.jpg"],
+}
+
+
+@pytest.mark.filterwarnings("ignore:.* images; ")
+@pytest.mark.parametrize("name", ZIPS)
+def test_zip_file_given_itself(name, tmp_path):
+    pack(tmp_path / "mine.zip", ZIPS[name])
+    assert len(prepare(name, tmp_path / "mine.zip", 16, cache_dir=tmp_path / "cache")) == 3
+
+
+@pytest.mark.parametrize("name", ["lsun_church", "flowers", "smiles"])
+def test_zip_file_that_cannot_be_given_itself(name, tmp_path):
+    pack(tmp_path / "mine.zip", NUMBERED)
+    with pytest.raises(ValueError, match="cannot be read from .*mine.zip itself: give .*, the folder that it lies in"):
+        prepare(name, tmp_path / "mine.zip", 16, cache_dir=tmp_path / "cache")
+
+
+def test_enlarged_images_are_said_each_time(tmp_path):
+    for name, size in {"a": (40, 40), "b": (60, 31), "c": (32, 32)}.items():
+        put(tmp_path / "in" / f"{name}.jpg", encoded(picture(*size)))
+    for _ in range(2):  # prepared, and taken from what was prepared
+        with pytest.warns(UserWarning, match="1 of 3 images in .* are smaller than 32 x 32 pixels: they are enlarged"):
+            assert prepare("folder", tmp_path / "in", 32, cache_dir=tmp_path / "cache").enlarged == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert prepare("folder", tmp_path / "in", 31, cache_dir=tmp_path / "cache").enlarged == 0
 
 
 def test_lsun_archive_as_downloaded(tmp_path):

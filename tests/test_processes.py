@@ -109,6 +109,22 @@ def test_notebook_launcher(alone, papermill, tmp_path):
             assert relative(tensors(two, 2)[key], weight) < 1e-4, key
 
 
+GROWING = SMALL + " discriminator.attention_sizes=[] grow.sizes=[16] grow.batches=[32] grow.steps=[1] "
+GROWING += "painter.key_gain=1.4142135623731"
+
+
+def test_growing_with_two_processes(tmp_path):
+    words = {"steps": 2, "image_size": 32, "overrides": GROWING, "device": "cpu", "cache_dir": str(tmp_path / "prepared")}
+    fpa_train(checked(TrainParameters, name="alone", runs_dir=str(tmp_path / "runs"), **words))
+    alone = tmp_path / "runs" / "digits" / "fpa" / "alone"
+    two, said = start(tmp_path, "two", num_processes=2, **words)
+    assert "to step 1 images of 16 x 16, batch 32 x 1" in said
+    assert [row["image_size"] for row in Run(two, None).metrics] == [16, 16, 32]
+    for step in (1, 2):  # when it has grown, and a step later
+        for key, tensor in tensors(alone, step).items():
+            assert relative(tensors(two, step)[key], tensor) < 1e-4, key
+
+
 def test_tensorboard(program, tmp_path):
     pytest.importorskip("tensorboard", reason="tensorboard is not installed")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator

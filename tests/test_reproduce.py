@@ -228,7 +228,7 @@ def test_a_study_is_killed_and_only_the_rest_is_done(tmp_path, monkeypatch, caps
         told = capsys.readouterr().out.splitlines()
         assert sum(line.startswith(f"done before: {name}/") for line in told) == before > 0
         assert sum(line.startswith(f"done: {name}/") for line in told) == 7 - before > 0
-        assert "What painter.steps changes" in (tmp_path / "reports" / "tables.md").read_text()
+        assert "By painting steps" in (tmp_path / "reports" / "tables.md").read_text()
         shutil.rmtree(tmp_path / "runs")
 
 

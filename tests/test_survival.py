@@ -55,11 +55,19 @@ def brightness(model):
 brightness.name = "brightness"
 
 
+def growing(steps):
+    """Three stages, with batches of another size each."""
+    stages = {"grow.sizes": [16, 32], "grow.batches": [12, 6], "grow.steps": [steps // 3, steps // 3]}
+    changes = SMALL | {"discriminator.attention_sizes": [], "painter.key_gain": 2} | stages
+    return make_recipe("digits", steps=steps, image_size=64, batch_size=4, overrides=changes)
+
+
 def train_in_process(folder, name, recipe, began):
     torch.set_num_threads(1)
     run = open_run(recipe, folder, name)
+    data = prepare("digits", image_size=recipe.painter.image_size)
     began.set()
-    train(run, DIGITS, brightness, device="cpu")
+    train(run, data, brightness, device="cpu")
 
 
 def begin(folder, name, recipe):
@@ -90,16 +98,16 @@ def end_of(run):
     return files, [(row["step"], row["brightness"]) for row in run.metrics if "brightness" in row], run.record["best"]
 
 
-def test_killed_at_twenty_random_moments(tmp_path):
-    recipe, moments = small(90), random.Random(0)
+def killed_and_undisturbed(tmp_path, recipe, kills):
+    """A run that was killed so often, at random moments, and finished, and one that was never disturbed."""
+    moments = random.Random(0)
     whole = begin(tmp_path, "whole", recipe)
     whole.join(120)
     assert whole.exitcode == 0
-    undisturbed = open_run(recipe, tmp_path, "whole")
     killed, finished = 0, False
-    while killed < 20 or not finished:
+    while killed < kills or not finished:
         process = begin(tmp_path, "killed", recipe)
-        if killed < 20 and not finished:
+        if killed < kills and not finished:
             process.join(moments.uniform(0.05, 0.6))
             if process.is_alive():
                 os.kill(process.pid, signal.SIGKILL)
@@ -107,14 +115,26 @@ def test_killed_at_twenty_random_moments(tmp_path):
         process.join(120)
         assert process.exitcode in (0, -signal.SIGKILL)  # never a state that cannot go on
         finished = process.exitcode == 0
-        if finished and killed < 20:  # too fast a machine: longer, with the same beginning
+        if finished and killed < kills:  # too fast a machine: longer, with the same beginning
             shutil.rmtree(tmp_path / "digits" / "fpa" / "killed")
             finished = False
-    run = open_run(recipe, tmp_path, "killed")
+    return [open_run(recipe, tmp_path, name) for name in ("killed", "whole")]
+
+
+def test_killed_at_twenty_random_moments(tmp_path):
+    run, undisturbed = killed_and_undisturbed(tmp_path, small(90), 20)
     for ours, theirs in zip(end_of(run), end_of(undisturbed), strict=True):
         assert ours == theirs
     left = {p.name for p in run.folder.rglob(".*")}
     assert left <= {".lock"} and not list(run.folder.rglob("damaged*"))
+
+
+def test_killed_while_it_grows(tmp_path):
+    run, undisturbed = killed_and_undisturbed(tmp_path, growing(30), 6)
+    for ours, theirs in zip(end_of(run), end_of(undisturbed), strict=True):
+        assert ours == theirs
+    sizes = {row["step"]: row["image_size"] for row in run.metrics}
+    assert [sizes[step] for step in (0, 10, 12, 20, 24, 30)] == [16, 16, 32, 32, 64, 64]
 
 
 FULL = """

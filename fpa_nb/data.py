@@ -321,21 +321,23 @@ class Batches:
         images = self._whole(index)
         return images if images.shape[-1] == self.image_size else F.adaptive_avg_pool2d(images, self.image_size)
 
-    def _whole(self, index: int) -> Tensor:
-        """Images as they were prepared, perhaps changed."""
-        epoch, position = divmod(index, self.per_epoch)
-        if epoch != self._epoch:
-            self._epoch, self._order = epoch, np.random.default_rng([self.seed, epoch]).permutation(len(self.data))
-        rank, processes = self.shard
-        share = self.batch_size // processes
-        begin = position * self.batch_size + rank * share
-        images = self.data.tensor(self._order[begin : begin + share])
-        if not self.mirror and not self.enlarge:
-            return images
-        places = range(rank * share, (rank + 1) * share)
-        return torch.stack([self._changed(image, index, place) for image, place in zip(images, places)])
-
 # %% ../nbs/03c_data.ipynb #cac47406
+@patch
+def _whole(self: Batches, index: int) -> Tensor:
+    """Images as they were prepared, perhaps changed."""
+    epoch, position = divmod(index, self.per_epoch)
+    if epoch != self._epoch:
+        self._epoch, self._order = epoch, np.random.default_rng([self.seed, epoch]).permutation(len(self.data))
+    rank, processes = self.shard
+    share = self.batch_size // processes
+    begin = position * self.batch_size + rank * share
+    images = self.data.tensor(self._order[begin : begin + share])
+    if not self.mirror and not self.enlarge:
+        return images
+    places = range(rank * share, (rank + 1) * share)
+    return torch.stack([self._changed(image, index, place) for image, place in zip(images, places)])
+
+
 @patch
 def _changed(self: Batches, image: Tensor, index: int, place: int) -> Tensor:
     """An image at its place in a batch, perhaps mirrored, and perhaps a part of it enlarged."""

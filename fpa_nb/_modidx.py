@@ -343,6 +343,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/fpa_nb', 'doc_host': '', '
                                  'fpa_nb.lightgan.SmallHead.forward': ('lightgan.html#smallhead.forward', 'fpa_nb/lightgan.py'),
                                  'fpa_nb.lightgan.UpsampleBlock': ('lightgan.html#upsampleblock', 'fpa_nb/lightgan.py'),
                                  'fpa_nb.lightgan.UpsampleBlock.__init__': ('lightgan.html#upsampleblock.__init__', 'fpa_nb/lightgan.py'),
+                                 'fpa_nb.lightgan._hand_on_averages': ('lightgan.html#_hand_on_averages', 'fpa_nb/lightgan.py'),
                                  'fpa_nb.lightgan._quadrant': ('lightgan.html#_quadrant', 'fpa_nb/lightgan.py'),
                                  'fpa_nb.lightgan._rebuilding_error': ('lightgan.html#_rebuilding_error', 'fpa_nb/lightgan.py'),
                                  'fpa_nb.lightgan.kept_parameters': ('lightgan.html#kept_parameters', 'fpa_nb/lightgan.py'),

@@ -287,7 +287,7 @@ def grown(
     """
     A new discriminator for larger images, which judges them by their averages at first, as this one does.
 
-    What is new besides is drawn from torch's generator. Attention over the averages is new, too.
+    What is new besides is drawn from torch's generator; attention that is new adds nothing at first.
 
     Raises `ValueError` for a size that is smaller, or no power of two.
     """
@@ -299,8 +299,12 @@ def grown(
     like = next(self.parameters())
     discriminator = Discriminator(config).to(like.device, like.dtype).train(self.training)
     theirs, ours = dict(self.named_parameters()), dict(discriminator.named_parameters())
-    for name, former in kept_parameters(self, discriminator).items():
+    kept = kept_parameters(self, discriminator)
+    for name, former in kept.items():
         ours[name].copy_(theirs[former]).requires_grad_(theirs[former].requires_grad)
+    for name in ours.keys() - kept.keys():
+        if name.startswith("attentions") and ".out." in name:
+            ours[name].zero_()  # it adds nothing at first
     if len(self.downsamples) < len(discriminator.downsamples):
         _hand_on_averages(*discriminator.downsamples[:2], self.downsamples[0])
     return discriminator

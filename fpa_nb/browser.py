@@ -221,9 +221,11 @@ PAINTERS = {  # the painters of the page: title, and what `load_painter` takes
 def page_settings(painter: Painter | RefinedPainter) -> dict:
     """What the page has to know of a painter besides its network."""
     plain = getattr(painter, "painter", painter)
-    names = ("image_size", "channels", "latent_dim", "steps", "rule", "plain_first", "softmax_keys", "tanh_output")
+    names = ("latent_dim", "steps", "rule", "plain_first", "softmax_keys", "place_gain", "tanh_output", "colours")
     initial = None if plain.canvas is None else plain.canvas.detach().flatten().tolist()
-    return {name: getattr(plain.config, name) for name in names} | {"initial": initial, "refined": plain is not painter}
+    shape = dict(zip(("channels", "height", "width"), plain.config.shape))
+    found = shape | {name: getattr(plain.config, name) for name in names}
+    return found | {"initial": initial, "refined": plain is not painter}
 
 
 def runtime_folder(web: Path) -> Path:

@@ -38,7 +38,7 @@ from fpa_nb.official_settings import (
     official_state,
     whole_official_state,
 )
-from .painter import LATER_SETTINGS, Painter, PainterConfig
+from .painter import LATER_SETTINGS, Painter, PainterConfig, in_colour
 from .refiner import RefinedPainter
 from .rules import RULES
 from .run import Start, load_optimiser
@@ -513,8 +513,9 @@ def official_steps(
     """The pictures of one painting's steps as the official code makes them: first all updates, then all canvases."""
     painter = generator.painter if isinstance(generator, RefinedPainter) else generator
     painting = painter.paint(latents)
-    final = painting.canvases[0, -1]
-    updates, canvases = (_scaled(matrices[0], final.norm()) for matrices in (painting.updates, painting.canvases))
+    updates, canvases = (in_colour(matrices[0], painter.config) for matrices in (painting.updates, painting.canvases))
+    final = canvases[-1]
+    updates, canvases = (_scaled(matrices, final.norm()) for matrices in (updates, canvases))
     if isinstance(generator, RefinedPainter):
         refined = generator.unet(final.unsqueeze(0))
         updates = torch.cat([updates, final - refined])

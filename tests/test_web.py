@@ -16,11 +16,11 @@ import pytest
 import torch
 
 from fpa_nb.browser import PAINTERS, build_page
-from fpa_nb.gallery import interpolate
+from fpa_nb.gallery import interpolate, slerp
 from fpa_nb.interventions import Edit, apply_edit, parse_steps, step_order
 from fpa_nb.models import find_official, load_painter
 from fpa_nb.official import save_official
-from fpa_nb.painter import Painter, PainterConfig, sample_latents, slerp
+from fpa_nb.painter import Painter, PainterConfig, in_colour, sample_latents
 from fpa_nb.recipe import make_recipe
 from fpa_nb.rules import RULES
 from fpa_nb.run import build_gan
@@ -36,7 +36,7 @@ def small_painter(**settings) -> Painter:
 
 def settings_of(painter: Painter) -> dict:
     initial = None if painter.canvas is None else painter.canvas.flatten().tolist()
-    names = ("rule", "plain_first", "softmax_keys", "tanh_output")
+    names = ("rule", "plain_first", "softmax_keys", "place_gain", "tanh_output")
     return {name: getattr(painter.config, name) for name in names} | {"initial": initial}
 
 
@@ -63,6 +63,28 @@ def rule_cases() -> list[dict]:
         case = {"program": program_of(painting), "painter": settings_of(painter), "canvases": canvases_of(painting)}
         found.append({"name": str(change)} | case)
     return found
+
+
+def size_cases() -> list[dict]:
+    """Programs of 12 x 12, and the last canvases of 30 x 30 that Python paints of the same latents."""
+    changes = [*({"rule": name} for name in RULES), {"learned_canvas": True}]
+    changes += [{"rule": name, "softmax_keys": False} for name in ("delta", "oja")]
+    found = []
+    for change in changes:
+        painter = small_painter(**change)
+        latents = sample_latents(painter, 1)
+        case = {"program": program_of(painter.paint(latents)), "painter": settings_of(painter), "size": 30}
+        large = painter.paint(latents, 30).writes.canvas.flatten().tolist()
+        again = program_of(painter.resized(24).paint(latents))  # of a painter that was resized itself
+        also = {"again": again, "resized": settings_of(painter.resized(24))}
+        found.append({"name": str(change), "large": large} | case | also)
+    return found
+
+
+def colour_case() -> dict:
+    canvas = torch.randn(3, 4, 5, generator=torch.Generator().manual_seed(0))
+    seen = in_colour(canvas, PainterConfig(colours="opponent"))
+    return {"canvas": canvas.flatten().tolist(), "seen": seen.flatten().tolist()}
 
 
 EDITS = [
@@ -109,7 +131,8 @@ def random_cases() -> dict:
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="no Node.js on this machine")
 def test_modules_compute_what_fpa_nb_computes(tmp_path, monkeypatch):
-    cases = {"rules": rule_cases(), "edits": edit_cases()} | random_cases()
+    cases = {"rules": rule_cases(), "edits": edit_cases(), "sizes": size_cases(), "colours": colour_case()}
+    cases |= random_cases()
     (tmp_path / "cases.json").write_text(json.dumps(cases))
     monkeypatch.setenv("FPA_WEB_CASES", str(tmp_path / "cases.json"))
     done = subprocess.run(["node", "--test"], cwd=ROOT / "web", capture_output=True, text=True, timeout=120)

@@ -74,9 +74,10 @@ export function editedProgram(program, edit, other) {
     return changed;
 }
 
-/** A painting: a program, and what a rule makes of it. */
-export function paint(program, painter, rule = painter.rule) {
-    return { ...program, ...write(program, rule, { initial: painter.initial, softmaxKeys: painter.softmax_keys }) };
+/** A painting: a program, and what a rule makes of it; all its canvases, or with `onlyLast` the last alone. */
+export function paint(program, painter, rule = painter.rule, onlyLast = false) {
+    const { initial, softmax_keys: softmaxKeys, place_gain: placeGain } = painter;
+    return { ...program, rule, ...write(program, rule, { initial, softmaxKeys, placeGain, onlyLast }) };
 }
 
 /** A painting with its program changed and written again. */

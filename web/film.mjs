@@ -19,8 +19,12 @@ function enlarged(element, scale) {
     return large;
 }
 
-/** Offer what a canvas element shows as a PNG file. */
-export async function savePicture(element, name) {
+/** Offer a picture, (channels, height, width) in the proportions of a painting, as a PNG file; a small one enlarged. */
+export async function savePicture(image, painting, name) {
+    const { channels } = painting;
+    const height = Math.round(Math.sqrt((image.length / channels) * (painting.height / painting.width)));
+    const element = document.createElement("canvas");
+    draw(element, { image, channels, height, width: image.length / channels / height });
     const large = enlarged(element, Math.max(1, Math.round(512 / element.width)));
     offer(await new Promise((done) => large.toBlob(done, "image/png")), `${name}.png`);
 }
@@ -35,7 +39,7 @@ export async function saveFilm(painter, painting, picture, name, { perSecond = 8
     const small = document.createElement("canvas");
     const show = (image) => draw(small, { image, channels, height, width });
     show(painter.shown(canvasAfter(painting, 1)));
-    const film = enlarged(small, Math.max(1, Math.round(512 / width)));
+    const film = enlarged(small, Math.max(1, Math.round(384 / width)));
     const context = film.getContext("2d");
     const recorder = new MediaRecorder(film.captureStream(), { mimeType: kind, videoBitsPerSecond: 4_000_000 });
     const parts = [];

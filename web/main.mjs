@@ -87,7 +87,7 @@ function show() {
         const painting = shown[row];
         const { channels, height, width } = painting;
         const rate = rates(painting).map((channel) => channel[step - 1].toFixed(2)).join(", ");
-        draw(byId(`${row}-update`), framedUpdate(painting, step));
+        draw(byId(`${row}-update`), framedUpdate(painting, step, painter.colours));
         draw(byId(`${row}-canvas`), { image: painter.shown(canvasAfter(painting, step)), channels, height, width });
         draw(byId(`${row}-picture`), { image: pictures[row], channels, height, width });
         byId(`${row}-update`).setAttribute("aria-label", `update of step ${step}, learning rate ${rate}`);
@@ -95,7 +95,7 @@ function show() {
         const which = row === "painted" ? "as painted" : "with the changes";
         byId(`${row}-picture`).setAttribute("aria-label", `final picture, ${which}`);
         byId(`${row}-rates`).setAttribute("viewBox", `0 0 600 ${20 * channels}`);
-        byId(`${row}-rates`).innerHTML = rateBars(painting, step);
+        byId(`${row}-rates`).innerHTML = rateBars(painting, step, painter.colours);
     }
     byId("step-text").textContent = `step ${step} of ${painter.steps}`;
 }
@@ -194,15 +194,21 @@ function guarded(act) {
     };
 }
 
+const [PICTURE, FILM] = [1024, 384]; // heights of what is saved, pixels
 const fileName = () => `${state.model}-${state.seed}`;
 const ACTS = {
     another: () => change({ seed: (state.seed + 1) % 2 ** 31 }),
     toggle,
     reset,
     play,
-    "save-picture": () => savePicture(byId("changed-picture"), fileName()),
+    "save-picture": async () => {
+        const { painter, changed } = shown;
+        await savePicture(await painter.picture(painter.large(changed, PICTURE, true)), changed, fileName());
+    },
     "save-film": async () => {
-        await saveFilm(shown.painter, shown.changed, shown.pictures.changed, fileName(), { say });
+        const { painter, changed } = shown;
+        const large = painter.large(changed, FILM);
+        await saveFilm(painter, large, await painter.picture(large), fileName(), { say });
         say("saved");
     },
     "copy-link": async () => {

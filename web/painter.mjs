@@ -1,7 +1,9 @@
 // A trained painter, run by onnxruntime: latents become a program; for a refined painter, a canvas becomes a picture.
 import * as ort from "./vendor/ort.wasm.min.mjs";
 import { asUsed, paint } from "./edit.mjs";
+import { inColour } from "./picture.mjs";
 import { randn } from "./random.mjs";
+import { resized } from "./resize.mjs";
 
 ort.env.wasm.numThreads = 1; // more need headers that a plain file server does not send
 ort.env.wasm.wasmPaths = new URL("./vendor/", import.meta.url).href;
@@ -43,7 +45,7 @@ export class Painter {
         const { keys, values, betas, ...gates } = Object.fromEntries(
             Object.entries(made).map(([name, tensor]) => [name, tensor.data]),
         );
-        const { channels, steps, image_size: height, image_size: width } = this;
+        const { channels, steps, height, width } = this;
         return asUsed({ channels, steps, height, width, keys, values, betas, gates }, this);
     }
 
@@ -58,10 +60,16 @@ export class Painter {
 
     /** A canvas as an image. */
     shown(canvas) {
-        return this.tanh_output ? canvas.map(Math.tanh) : canvas;
+        const seen = inColour(canvas, this.colours);
+        return this.tanh_output ? seen.map(Math.tanh) : seen;
     }
 
     paint(program) {
         return paint(program, this);
+    }
+
+    /** A painting as large as wanted, painted, not enlarged; as it is, if a refiner of one size has to finish it. */
+    large(painting, height, onlyLast = false) {
+        return this.refiner ? painting : resized(painting, this, height, onlyLast);
     }
 }

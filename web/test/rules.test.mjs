@@ -5,7 +5,9 @@ import { test } from "node:test";
 
 import { applyEdit, asUsed, paint, parseSteps } from "../edit.mjs";
 import { PATHS } from "../latents.mjs";
+import { inColour } from "../picture.mjs";
 import { randn, randperm } from "../random.mjs";
+import { resized } from "../resize.mjs";
 import { DEFAULTS, fromAddress, toAddress } from "../state.mjs";
 
 const path = process.env.FPA_WEB_CASES;
@@ -31,6 +33,25 @@ test("every rule writes what fpa_nb writes", { skip }, () => {
         const painting = paint(asUsed(programOf(program), painter), painter);
         close(painting.canvases, canvases, 1e-4, name);
     }
+});
+
+test("another size is painted as fpa_nb paints it", { skip }, () => {
+    assert.ok(cases.sizes.length >= 7);
+    for (const { name, program, painter, size, large, again, resized: other } of cases.sizes) {
+        for (const settings of [painter, other]) settings.initial &&= Float32Array.from(settings.initial);
+        const painting = paint(asUsed(programOf(program), painter), painter);
+        close(resized(painting, painter, size, true).canvases, large, 2e-4, name);
+        const same = resized(painting, painter, painting.height);
+        close(same.canvases, painting.canvases, 1e-4, `${name}, same size`);
+        const grown = paint(asUsed(programOf(again), other), other);
+        close(resized(painting, painter, 24).canvases, grown.canvases, 2e-4, `${name}, resized`);
+    }
+});
+
+test("opponent colours are seen as in fpa_nb", { skip }, () => {
+    const { canvas, seen } = cases.colours;
+    close(inColour(Float32Array.from(canvas), "opponent"), seen, 1e-6, "colours");
+    assert.equal(inColour(seen, "rgb"), seen);
 });
 
 test("every intervention changes what fpa_nb changes", { skip }, () => {

@@ -12,15 +12,16 @@ from pathlib import Path
 from unittest.mock import patch
 from urllib.parse import urlencode
 
+import onnxruntime
 import pytest
 import torch
 
-from fpa_nb.browser import PAINTERS, build_page
+from fpa_nb.browser import OPENING_SEED, PAINTERS, build_page, export_onnx, opening, page_weights
 from fpa_nb.gallery import interpolate
 from fpa_nb.interventions import Edit, apply_edit, parse_steps, step_order
 from fpa_nb.models import find_official, load_painter
 from fpa_nb.official import save_official
-from fpa_nb.painter import Painter, PainterConfig, sample_latents, slerp
+from fpa_nb.painter import Painter, PainterConfig, sample_latents, slerp, write_program
 from fpa_nb.recipe import make_recipe
 from fpa_nb.rules import RULES
 from fpa_nb.run import build_gan
@@ -31,7 +32,7 @@ SMALL = {"image_size": 12, "latent_dim": 16, "steps": 7, "mini_latent_dim": 4, "
 
 def small_painter(**settings) -> Painter:
     torch.manual_seed(0)
-    return Painter(PainterConfig(**SMALL, head_init=4, **settings)).eval().requires_grad_(False)
+    return Painter(PainterConfig(**SMALL | {"head_init": 4} | settings)).eval().requires_grad_(False)
 
 
 def settings_of(painter: Painter) -> dict:
@@ -109,12 +110,70 @@ def random_cases() -> dict:
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="no Node.js on this machine")
 def test_modules_compute_what_fpa_nb_computes(tmp_path, monkeypatch):
-    cases = {"rules": rule_cases(), "edits": edit_cases()} | random_cases()
+    cases = {"rules": rule_cases(), "edits": edit_cases(), "resampled": resampled_cases()} | random_cases()
+    cases |= {"networks": network_cases(tmp_path), "trained": trained_cases(tmp_path), "matrices": matrix_cases()}
     (tmp_path / "cases.json").write_text(json.dumps(cases))
     monkeypatch.setenv("FPA_WEB_CASES", str(tmp_path / "cases.json"))
     done = subprocess.run(["node", "--test"], cwd=ROOT / "web", capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "# fail 0" in done.stdout and "# skipped 0" in done.stdout
+
+
+NETWORKS = [
+    {}, {"inputs": "v1"}, {"inputs": "split", "latent_dim": 28}, {"positional": True}, {"tanh_mini_latents": False},
+    {"inputs": "v1", "positional": True}, {"num_layers": 2}, {"latent_to_state": False}, {"wide_dim": 20},
+    {"tanh_values": True}, {"sigmoid_betas": False}, {"vector_betas": True}, {"learned_canvas": True},
+    {"tanh_output": False}, {"channels": 1}, {"slow": "transformer", "latent_to_state": False, "mini_input_size": 24},
+    {"rule": "oja", "softmax_keys": False, "head_init": 1}, *({"rule": name} for name in RULES),
+]  # fmt: skip
+
+
+def network_cases(folder: Path) -> list[dict]:
+    found = []
+    for number, change in enumerate(NETWORKS):
+        painter = small_painter(**change)
+        file = folder / f"{number}.safetensors"
+        file.write_bytes(page_weights(painter, half=False))
+        latents = sample_latents(painter, 1, seed=number)
+        painting = painter.paint(latents)
+        case = {"name": str(change), "file": str(file), "latents": latents[0].tolist(), "program": program_of(painting)}
+        found.append(case | {"picture": painting.images.flatten().tolist()})
+    return found
+
+
+def trained_cases(folder: Path) -> list[dict]:
+    found = []
+    for name in ("digits", "smiles"):
+        painter = load_painter(PAINTERS[name][1])
+        files = {"file": page_weights(painter), "opening": opening(painter)}
+        for kind, content in files.items():
+            (folder / f"{name}.{kind}").write_bytes(content)
+        latents = sample_latents(painter, 1, OPENING_SEED)
+        export_onnx(painter, folder / f"{name}.onnx")
+        session = onnxruntime.InferenceSession(folder / f"{name}.onnx", providers=["CPUExecutionProvider"])
+        keys, values, betas = map(torch.from_numpy, session.run(["keys", "values", "betas"], {"latents": latents.numpy()}))
+        program = {"keys": keys, "values": values, "betas": betas}
+        outside = write_program(painter.config, program).canvas.tanh()
+        case = {"name": name, "seed": OPENING_SEED} | {kind: str(folder / f"{name}.{kind}") for kind in files}
+        found.append(case | {"picture": painter(latents).flatten().tolist(), "onnx": outside.flatten().tolist()})
+    return found
+
+
+def resampled_cases() -> list[dict]:
+    curves = [torch.randn(n, generator=torch.Generator().manual_seed(n)) for n in (1, 2, 12, 16)]
+    longer = lambda curve, size: torch.nn.functional.interpolate(curve[None, None], size=size, mode="linear")[0, 0]
+    pairs = [(curve, size) for curve in curves for size in (len(curve), 17, 48, 101)]
+    return [{"curve": c.tolist(), "size": size, "wanted": longer(c, size).tolist()} for c, size in pairs]
+
+
+def matrix_cases() -> list[dict]:
+    draw = lambda *shape: torch.randn(*shape, generator=torch.Generator().manual_seed(3))
+    given = {"square": draw(9, 9), "high": draw(12, 5), "wide": draw(5, 12), "of rank 2": draw(8, 2) @ draw(2, 6)}
+    given["two equal sizes"] = torch.diag(torch.tensor([2.0, 1, 1, 0]))
+    return [
+        {"name": name, "rows": len(x), "columns": len(x[0]), "matrix": x.flatten().tolist(),
+         "sizes": torch.linalg.svdvals(x).tolist()} for name, x in given.items()
+    ]  # fmt: skip
 
 
 class Quiet(SimpleHTTPRequestHandler):

@@ -1,0 +1,46 @@
+// Learning rates as bars, one for each step.
+
+const COLOURS = { 1: ["#777"], 3: ["#d33", "#292", "#33d"] };
+const [WIDE, HIGH] = [600, 40]; // of a row, in the drawing's own units
+
+/** The learning rates of a painting: an array of steps for each channel (of vector rates the mean). */
+export function rates({ channels, steps, betas }) {
+    const size = betas.length / (channels * steps);
+    const mean = (at) => betas.subarray(at * size, (at + 1) * size).reduce((a, b) => a + b, 0) / size;
+    return Array.from({ length: channels }, (_, c) => Array.from({ length: steps }, (_, t) => mean(c * steps + t)));
+}
+
+/** The content of an SVG element of 600 x 40 units; `most` is the rate of the highest bar, `off` the steps without one. */
+export function bars(painting, step, most, off = []) {
+    const rows = rates(painting);
+    const wide = WIDE / painting.steps;
+    const high = HIGH / rows.length;
+    const column = (t, part, rest) => `<rect x="${((t + (1 - part) / 2) * wide).toFixed(2)}" width="${(part * wide).toFixed(2)}" ${rest}/>`;
+    const bar = (c, t, rate) => {
+        const tall = Math.max(0.5, (0.95 * high * Math.max(0, rate)) / most);
+        return column(t, 0.8, `y="${((c + 1) * high - tall).toFixed(2)}" height="${tall.toFixed(2)}" fill="${COLOURS[rows.length][c]}"`);
+    };
+    const empty = (t) => column(t - 1, 0.8, `y="1" height="${HIGH - 2}" fill="none" stroke="currentColor" stroke-dasharray="2"`);
+    return column(step - 1, 1, `class="mark" y="0" height="${HIGH}"`)
+        + rows.map((row, c) => row.map((rate, t) => bar(c, t, rate)).join("")).join("") + off.map(empty).join("");
+}
+
+/** Draw rows of bars on one scale, `[element, painting, steps that are off]` each. */
+export function drawBars(rows, step) {
+    const most = Math.max(1, ...rows.flatMap(([, painting]) => rates(painting).flat()));
+    for (const [element, painting, off] of rows) {
+        element.setAttribute("viewBox", `0 0 ${WIDE} ${HIGH}`);
+        element.innerHTML = bars(painting, step, most, off);
+    }
+}
+
+/** The step, counted from 1, of the bar at which an element was clicked. */
+export function clickedStep(event, steps) {
+    const box = event.currentTarget.getBoundingClientRect();
+    return Math.min(steps, 1 + Math.max(0, Math.floor(((event.clientX - box.left) / box.width) * steps)));
+}
+
+/** The rates of a step as text. */
+export function rateText(painting, step) {
+    return rates(painting).map((channel) => channel[step - 1].toFixed(2)).join(", ");
+}

@@ -23,6 +23,8 @@ let state = fromAddress(location.hash);
 let shown = null; // what the pictures show
 let lastOff = []; // the steps that were off when that made sense last
 
+const said = { stays: false };
+
 function say(text, isError = false) {
     byId("status").textContent = text;
     byId("status").classList.toggle("error", isError);
@@ -74,7 +76,10 @@ function showProgress(part) {
 /** Take a state over as far as it fits: a painter that is there, steps that it has. */
 function fitted(given) {
     const there = listed.some(({ name }) => name === given.model) || (given.model === PHOTOGRAPH && photograph);
-    if (given.model && !there) say(`there is no painter "${given.model}" here: this is another one`, true);
+    if (given.model && !there) {
+        say(`there is no painter "${given.model}" here: this is another one`, true);
+        said.stays = true; // until something else is painted
+    }
     return { ...given, model: there ? given.model : listed[0].name };
 }
 
@@ -151,7 +156,8 @@ async function showPainting(now, other) {
         + " of 255 grey levels (root of the mean squared error); no others of as many leave less.";
     showPresets();
     show();
-    if (!byId("status").classList.contains("error") || byId("status").dataset.about !== "address") say("");
+    if (!said.stays) say("");
+    said.stays = false;
     follow();
     document.documentElement.dataset.shown = toAddress(state);
     if (painter.complete && !own) strip.show(now.model, painter, now.seed).catch((error) => say(error.message, true));
@@ -183,6 +189,11 @@ function follow() {
 function change(changes) {
     state = { ...state, ...changes };
     return refresh();
+}
+
+/** Show what an address says. */
+function go(address) {
+    return change(fitted(fromAddress(address)));
 }
 
 /** Show a step, 0 for the last. */
@@ -329,7 +340,7 @@ function listen() {
     }));
     addEventListener("hashchange", () => {
         player.stop();
-        change(fitted(fromAddress(location.hash)));
+        go(location.hash);
     });
     addEventListener("resize", () => {
         clearTimeout(listen.timer);
@@ -350,5 +361,5 @@ async function start() {
 }
 
 /** What is shown, for tests and the curious: `fpa.shown()` in the console. */
-globalThis.fpa = { shown: () => shown, state: () => ({ ...state }), refresh };
+globalThis.fpa = { shown: () => shown, state: () => ({ ...state }), go };
 guarded(start)();

@@ -139,13 +139,29 @@ export function canvasAfter(painting, step) {
         }
         if (initial) for (let i = 0; i < size; i++) canvas[c * size + i] = share * initial[c * size + i];
         for (let i = 0; i < height; i++) {
+            const factors = shares.map((kept, t) => kept * written[(c * steps + t) * height + i]);
             const row = canvas.subarray(c * size + i * width, c * size + (i + 1) * width);
-            for (let t = 0; t < step; t++) {
-                const at = (c * steps + t) * width;
-                const factor = shares[t] * written[(c * steps + t) * height + i];
-                for (let j = 0; j < width; j++) row[j] += factor * places[at + j];
-            }
+            addRows(row, factors, places, c * steps * width);
         }
     }
     return canvas;
+}
+
+/** Add rows of `places`, which begin at an index, each times its factor; four at a time, which is faster. */
+function addRows(sums, factors, places, begin) {
+    const width = sums.length;
+    const fours = factors.length - (factors.length % 4);
+    for (let t = 0; t < fours; t += 4) {
+        const [a, b, c, d] = [factors[t], factors[t + 1], factors[t + 2], factors[t + 3]];
+        const first = begin + t * width;
+        const second = first + width;
+        const third = second + width;
+        const fourth = third + width;
+        for (let j = 0; j < width; j++) {
+            sums[j] += a * places[first + j] + b * places[second + j] + c * places[third + j] + d * places[fourth + j];
+        }
+    }
+    for (let t = fours; t < factors.length; t++) {
+        for (let j = 0; j < width; j++) sums[j] += factors[t] * places[begin + t * width + j];
+    }
 }

@@ -117,6 +117,8 @@ def random_cases() -> dict:
 def test_modules_compute_what_fpa_nb_computes(tmp_path, monkeypatch):
     cases = {"rules": rule_cases(), "edits": edit_cases(), "resampled": resampled_cases()} | random_cases()
     cases |= {"networks": network_cases(tmp_path), "trained": trained_cases(tmp_path), "matrices": matrix_cases()}
+    if hasattr(Painter, "resized"):
+        cases |= {"sizes": size_cases(tmp_path)}
     (tmp_path / "cases.json").write_text(json.dumps(cases))
     monkeypatch.setenv("FPA_WEB_CASES", str(tmp_path / "cases.json"))
     done = subprocess.run(["node", "--test"], cwd=ROOT / "web", capture_output=True, text=True, timeout=120)
@@ -169,6 +171,25 @@ def resampled_cases() -> list[dict]:
     longer = lambda curve, size: torch.nn.functional.interpolate(curve[None, None], size=size, mode="linear")[0, 0]
     pairs = [(curve, size) for curve in curves for size in (len(curve), 17, 48, 101)]
     return [{"curve": c.tolist(), "size": size, "wanted": longer(c, size).tolist()} for c, size in pairs]
+
+
+SIZES = [{}, {"rule": "hebbian"}, {"rule": "oja"}, {"rule": "oja", "softmax_keys": False}, {"softmax_keys": False},
+         {"rule": "gated_delta"}, {"tanh_values": True}, {"learned_canvas": True}, {"vector_betas": True}]  # fmt: skip
+
+
+def size_cases(folder: Path) -> list[dict]:
+    """Pictures in another size than the painter's own, and painters that were made so."""
+    found = []
+    for number, change in enumerate(SIZES):
+        painter = small_painter(**change)
+        latents = sample_latents(painter, 1, seed=number)
+        for kind, written in {"own": painter, "resized": painter.resized((30, 24))}.items():
+            file = folder / f"size_{number}_{kind}.safetensors"
+            file.write_bytes(page_weights(written, half=False))
+            image = painter.paint(latents, (60, 48)).images if kind == "own" else written.paint(latents, (60, 48)).images
+            case = {"name": f"{change}, {kind}", "file": str(file), "latents": latents[0].tolist()}
+            found.append(case | {"height": 60, "width": 48, "picture": image.flatten().tolist()})
+    return found
 
 
 def matrix_cases() -> list[dict]:

@@ -54,8 +54,8 @@ const times = (factor) => (x) => factor * x;
 function kinds(settings, size, gain) {
     const own = sizeOf(settings);
     const { has_betas: hasBetas, gates } = RULES[settings.rule];
-    const key = times(gain.keys * (settings.key_gain ?? 1));
-    const value = times(gain.values * (settings.value_gain ?? 1));
+    const key = times(gain.keys * ((settings.softmax_keys && settings.key_gain) || 1));
+    const value = times(gain.values * ((settings.tanh_values && settings.value_gain) || 1));
     const betas = !hasBetas ? 0 : settings.vector_betas ? own.height : 1;
     return {
         keys: [own.width, size.width, (curve) => (settings.softmax_keys ? softmax(curve) : curve).map(key)],

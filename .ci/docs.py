@@ -81,7 +81,7 @@ def moved(target: str) -> str:
 
 
 def relinked(text: str) -> str:
-    """Markdown whose links lead to pages of the documentation; a link to another file of the repository becomes text."""
+    """Markdown whose links lead to pages of the documentation; one to another file of the repository becomes text."""
     text = re.sub(r"\[([^\]]*)\]\(\.\./reports/index\.html\)", r'<a href="report/index.html">\1</a>', text)
 
     def new(link: re.Match) -> str:
@@ -188,6 +188,9 @@ def write_results(source: Path) -> list[str]:
     """The pages of runs and tables; returns their names."""
     runs = {path.stem: page(path) for path in sorted((ROOT / "reports").glob("*.ipynb"))}
     for name, notebook in runs.items():
+        for cell in notebook.cells:
+            if cell.cell_type == "markdown":
+                cell.source = re.sub(r"(!\[[^\]]*\]\()(?![./]|\w+:)", r"\1../reports/", cell.source)
         nbformat.write(notebook, source / f"results_{name}.ipynb")
     tables = (ROOT / "reports" / "tables.md").read_text().replace("](figures/", "](../reports/figures/")
     (source / "results_in_words.md").write_text(tables)

@@ -10,17 +10,22 @@ export function rates({ channels, steps, betas }) {
     return Array.from({ length: channels }, (_, c) => Array.from({ length: steps }, (_, t) => mean(c * steps + t)));
 }
 
-/** The content of an SVG element of 600 x 40 units; `most` is the rate of the highest bar, `off` the steps without one. */
+/** The content of an SVG element of 600 x 40 units; `most` is the rate of a bar of full height, `off` the steps off. */
 export function bars(painting, step, most, off = []) {
     const rows = rates(painting);
     const wide = WIDE / painting.steps;
     const high = HIGH / rows.length;
-    const column = (t, part, rest) => `<rect x="${((t + (1 - part) / 2) * wide).toFixed(2)}" width="${(part * wide).toFixed(2)}" ${rest}/>`;
+    const column = (t, part, rest) => {
+        const left = (t + (1 - part) / 2) * wide;
+        return `<rect x="${left.toFixed(2)}" width="${(part * wide).toFixed(2)}" ${rest}/>`;
+    };
     const bar = (c, t, rate) => {
         const tall = Math.max(0.5, (0.95 * high * Math.max(0, rate)) / most);
-        return column(t, 0.8, `y="${((c + 1) * high - tall).toFixed(2)}" height="${tall.toFixed(2)}" fill="${COLOURS[rows.length][c]}"`);
+        const place = `y="${((c + 1) * high - tall).toFixed(2)}" height="${tall.toFixed(2)}"`;
+        return column(t, 0.8, `${place} fill="${COLOURS[rows.length][c]}"`);
     };
-    const empty = (t) => column(t - 1, 0.8, `y="1" height="${HIGH - 2}" fill="none" stroke="currentColor" stroke-dasharray="2"`);
+    const outline = `y="1" height="${HIGH - 2}" fill="none" stroke="currentColor" stroke-dasharray="2"`;
+    const empty = (t) => column(t - 1, 0.8, outline);
     return column(step - 1, 1, `class="mark" y="0" height="${HIGH}"`)
         + rows.map((row, c) => row.map((rate, t) => bar(c, t, rate)).join("")).join("") + off.map(empty).join("");
 }

@@ -9,7 +9,7 @@ import { Painter } from "./painter.mjs";
 import { bestStrokes, leftOver, Photograph, PHOTOGRAPH, readPhotograph } from "./photograph.mjs";
 import { draw } from "./picture.mjs";
 import { Player } from "./player.mjs";
-import { presets, UNCHANGED } from "./presets.mjs";
+import { MIDDLE, presets, UNCHANGED } from "./presets.mjs";
 import { screenSize, showComparison, showStep } from "./stage.mjs";
 import { fromAddress, OPENING_SEED, toAddress } from "./state.mjs";
 import { Strip } from "./strip.mjs";
@@ -22,8 +22,6 @@ let photograph = null; // the strokes of a visitor's own
 let state = fromAddress(location.hash);
 let shown = null; // what the pictures show
 let lastOff = []; // the steps that were off when that made sense last
-
-const said = { stays: false };
 
 function say(text, isError = false) {
     byId("status").textContent = text;
@@ -52,6 +50,7 @@ async function painterOf({ model, strokes }) {
     try {
         return await painters.get(model);
     } catch (error) {
+        showProgress(1);
         painters.delete(model); // a later try may succeed
         throw error;
     }
@@ -76,10 +75,7 @@ function showProgress(part) {
 /** Take a state over as far as it fits: a painter that is there, steps that it has. */
 function fitted(given) {
     const there = listed.some(({ name }) => name === given.model) || (given.model === PHOTOGRAPH && photograph);
-    if (given.model && !there) {
-        say(`there is no painter "${given.model}" here: this is another one`, true);
-        said.stays = true; // until something else is painted
-    }
+    if (given.model && !there) say(`there is no painter "${given.model}" here: this is another one`, true);
     return { ...given, model: there ? given.model : listed[0].name };
 }
 
@@ -137,7 +133,8 @@ async function paintState() {
     const program = painter.program(outputs);
     const [painted, changed] = [painter.paint(program), changedAt(painter)];
     const pictures = { painted: await painter.picture(painted), changed: await painter.picture(changed) };
-    const edited = edit.off.length > 0 || ["scale", "borrow", "order", "rule"].some((name) => now[name] !== UNCHANGED[name]);
+    const others = ["scale", "borrow", "order", "rule"];
+    const edited = edit.off.length > 0 || others.some((name) => now[name] !== UNCHANGED[name]);
     shown = { model: now.model, painter, program, painted, changed, pictures, changedAt, edit, rule, edited };
     await showPainting(now, other);
 }
@@ -152,12 +149,13 @@ async function showPainting(now, other) {
     enable({ strokes: true, network: painter.complete, photograph: own });
     byId("second").hidden = !now.borrow;
     if (now.borrow && !own) draw(byId("second"), await painter.picture(painter.paint(painter.program(other))), painter);
-    if (own) byId("left-over").textContent = `${painter.steps} strokes leave over ${leftOver(photograph, painter.steps).toFixed(1)}`
-        + " of 255 grey levels (root of the mean squared error); no others of as many leave less.";
+    if (own) {
+        const left = leftOver(photograph, painter.steps).toFixed(1);
+        byId("left-over").textContent = `${painter.steps} strokes leave over ${left} of 255 grey levels (root of the mean`
+            + " squared error); no others of as many leave less.";
+    }
     showPresets();
     show();
-    if (!said.stays) say("");
-    said.stays = false;
     follow();
     document.documentElement.dataset.shown = toAddress(state);
     if (painter.complete && !own) strip.show(now.model, painter, now.seed).catch((error) => say(error.message, true));
@@ -193,6 +191,7 @@ function change(changes) {
 
 /** Show what an address says. */
 function go(address) {
+    say("");
     return change(fitted(fromAddress(address)));
 }
 
@@ -237,8 +236,8 @@ function clickBar(event) {
 
 function showPresets() {
     const { painter, program, model } = shown;
-    const region = described(model).region;
-    const made = presets({ painter, program, region, photograph: model === PHOTOGRAPH });
+    const own = model === PHOTOGRAPH;
+    const made = presets({ painter, program, region: own ? MIDDLE : described(model).region, photograph: own });
     byId("presets").replaceChildren(...made.map(({ name, changes }) => {
         const button = document.createElement("button");
         button.type = "button";
@@ -300,7 +299,8 @@ async function keepFilm() {
 
 function copyFrame() {
     const address = new URL(`?embed=1${toAddress(state)}`, location.href);
-    const frame = `<iframe src="${address}" title="A fast weight painter" width="720" height="480" loading="lazy"></iframe>`;
+    const size = 'width="720" height="480"';
+    const frame = `<iframe src="${address}" title="A fast weight painter" ${size} loading="lazy"></iframe>`;
     return copy(frame, "the frame", `copy this by hand: ${frame}`);
 }
 
@@ -311,7 +311,7 @@ const ACTS = {
     reset: () => change(UNCHANGED),
     "save-picture": keepPicture,
     "save-film": keepFilm,
-    "copy-link": () => copy(new URL(toAddress(state), location.href).href, "the link", "copy it from the address bar"),
+    "copy-link": () => copy(String(new URL(toAddress(state), location.href)), "the link", "copy it from the address bar"),
     "copy-frame": copyFrame,
 };
 
@@ -319,6 +319,7 @@ function listen() {
     byId("controls").addEventListener("submit", (event) => event.preventDefault());
     document.addEventListener("input", (event) => { // the step's slider stands outside the form
         if (!event.target.name) return;
+        say("");
         state = readState();
         if (event.target.name === "step") {
             player.stop();
@@ -328,7 +329,12 @@ function listen() {
             refresh();
         }
     });
-    for (const [id, act] of Object.entries(ACTS)) byId(id).addEventListener("click", guarded(act));
+    for (const [id, act] of Object.entries(ACTS)) {
+        byId(id).addEventListener("click", guarded(() => {
+            say("");
+            return act();
+        }));
+    }
     for (const id of ["painted-rates", "changed-rates"]) byId(id).addEventListener("click", guarded(clickBar));
     for (const id of ["choose", "take"]) {
         byId(id).addEventListener("change", guarded(() => takePhotograph(byId(id).files[0])));
@@ -349,7 +355,8 @@ function listen() {
 }
 
 async function start() {
-    listed = await fetchJson("painters.json");
+    listed = await fetchJson("painters.json").finally(() => showProgress(1));
+    showProgress(0);
     fillChoices();
     fillPainters(listed);
     say("");

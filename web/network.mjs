@@ -2,7 +2,7 @@
 // their weights under torch's names; tensors are flat Float32Arrays.
 import { dot, sigmoid, softmax } from "./arrays.mjs";
 
-/** Rows of `inputs` (rows, size) through a linear layer: (rows, outputs). Four outputs at a time keep a processor busy. */
+/** Rows of `inputs` (rows, size) through a linear layer: (rows, outputs); four outputs at a time, which is faster. */
 function linear(inputs, size, weight, bias = null) {
     const [rows, outputs] = [inputs.length / size, weight.length / size];
     const result = new Float32Array(rows * outputs);
@@ -95,7 +95,7 @@ function layerNorm(rows, size, weight, bias) {
     return result;
 }
 
-/** What every step reads of all steps: `qkv` holds query, key and value of each head, (steps, heads, 3, size / heads). */
+/** What every step reads of all steps; `qkv` has query, key and value of each head, (steps, heads, 3, size / heads). */
 function attention(qkv, steps, size, heads) {
     const wide = size / heads;
     const result = new Float32Array(steps * size);

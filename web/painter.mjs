@@ -93,7 +93,7 @@ export class Painter {
         return squashed ? mixed.map(Math.tanh) : mixed;
     }
 
-    /** The final picture of a painting (channels, height, width), not clamped; a refiner makes it where there is one. */
+    /** The final picture of a painting (channels, height, width), not clamped; a refiner makes it if there is one. */
     async picture(painting) {
         const canvas = canvasAfter(painting, painting.steps);
         if (this.refined) await this.loaded;

@@ -31,7 +31,8 @@ export function imageOf(pixels, height, width) {
     const size = height * width;
     const colour = pixels.some((x, i) => i % 4 < 3 && Math.abs(x - pixels[i - (i % 4)]) > 2);
     const channels = colour ? 3 : 1;
-    const image = Float32Array.from({ length: channels * size }, (_, i) => pixels[4 * (i % size) + Math.floor(i / size)] / 255);
+    const at = (i) => pixels[4 * (i % size) + Math.floor(i / size)] / 255;
+    const image = Float32Array.from({ length: channels * size }, (_, i) => at(i));
     return { image, channels, height, width };
 }
 
@@ -47,7 +48,8 @@ export async function bestStrokes({ image, channels, height, width }, pause = ()
     const size = height * width;
     for (let c = 0; c < channels; c++) {
         await pause();
-        svd(image.subarray(c * size, (c + 1) * size), height, width, steps).forEach(({ size: sigma, left, right }, t) => {
+        const found = svd(image.subarray(c * size, (c + 1) * size), height, width, steps);
+        found.forEach(({ size: sigma, left, right }, t) => {
             rows.set(right, t * outputs + c * width);
             rows.set(left.map((x) => sigma * x), t * outputs + channels * width + c * height);
             rows[t * outputs + channels * (height + width) + c] = 1;

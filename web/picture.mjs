@@ -36,7 +36,7 @@ export function diverging(numbers) {
     return image;
 }
 
-/** The part of a flat array (channels, steps, size) that belongs to a step, counted from 1: an array for each channel. */
+/** What of a flat array (channels, steps, size) belongs to a step, counted from 1: an array for each channel. */
 export function ofStep(values, { channels, steps }, step) {
     const size = values.length / (channels * steps);
     const at = (c) => (c * steps + step - 1) * size;

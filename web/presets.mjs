@@ -5,6 +5,9 @@ import { canvasAfter } from "./rules.mjs";
 /** The state's settings that are changes, as they are without any. */
 export const UNCHANGED = Object.freeze({ off: "", scale: 1, borrow: "", order: "as painted", shuffle: 0, rule: "" });
 
+/** The region of a picture of which nothing else is known: its edges as fractions of height and width. */
+export const MIDDLE = Object.freeze({ name: "the middle", top: 0.35, bottom: 0.65, left: 0.35, right: 0.65 });
+
 /** How much a picture changes inside and outside a region, on average. */
 function changeIn(before, after, { channels, height, width }, region) {
     const [sums, counts] = [[0, 0], [0, 0]];
@@ -42,7 +45,10 @@ export function presets({ painter, program, region, photograph }) {
         { name: "backwards", changes: () => ({ order: "reversed" }) },
         { name: "its keys, another's values", changes: () => ({ borrow: "values" }), fits: !photograph },
         { name: "Hebbian: add, whatever is there", changes: () => ({ rule: "hebbian" }), fits: !photograph },
-        { name: `without ${region.name}'s strokes`, changes: () => ({ off: stepsText(stepsOf(region, painter, program)) }) },
+        {
+            name: `without ${region.name}'s strokes`,
+            changes: () => ({ off: stepsText(stepsOf(region, painter, program)) }),
+        },
     ];
     return listed.filter(({ fits = true }) => fits)
         .map(({ name, changes }) => ({ name, changes: () => ({ ...UNCHANGED, ...changes() }) }));

@@ -31,7 +31,8 @@ class Memory {
         const held = new Float64Array(this.width);
         if (this.initial) {
             for (let i = 0; i < this.height; i++)
-                for (let j = 0; j < this.width; j++) held[j] += this.share * this.initial[i * this.width + j] * value[i];
+                for (let j = 0; j < this.width; j++)
+                    held[j] += this.share * this.initial[i * this.width + j] * value[i];
         }
         for (const { written, place, share } of this.writes) {
             const overlap = share * dot(written, 0, value, 0, this.height);

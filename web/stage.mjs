@@ -17,8 +17,9 @@ export function screenSize(painter, ownPixels) {
 }
 
 const NOTES = {
-    delta: "The delta rule first takes off what the picture holds at the key already: the thin line is the value before.",
-    gated_delta: "The picture fades, then the delta rule takes off what it holds at the key: the thin line is the value before.",
+    delta: "The delta rule first takes off what the picture already holds at the key: the thin line is the value before.",
+    gated_delta: "The picture fades, then the delta rule takes off what it holds at the key: the thin line is the value"
+        + " before.",
     hebbian: "The Hebbian rule adds, whatever is there already.",
     oja: "Oja's rule writes at what is new in the key: the thin line is the key before.",
 };
@@ -32,9 +33,13 @@ function wantedValues(painting, step) {
 function drawUpdate(painting, step, rule) {
     drawStroke(byId("stroke"), painting, step);
     const [written, places, keys] = ["written", "places", "keys"].map((name) => ofStep(painting[name], painting, step));
-    drawCurve(byId("value"), written, rule.includes("delta") ? wantedValues(painting, step) : [], { upright: true });
-    drawCurve(byId("key"), places, rule === "oja" ? keys : []);
-    byId("rule-note").textContent = NOTES[rule];
+    const grey = painting.channels === 1; // thin lines beside three areas say nothing
+    const wanted = grey && rule.includes("delta") ? wantedValues(painting, step) : [];
+    drawCurve(byId("value"), written, wanted, { upright: true });
+    drawCurve(byId("key"), places, grey && rule === "oja" ? keys : []);
+    byId("rule-note").textContent = grey ? NOTES[rule] : "";
+    for (const note of document.querySelectorAll("#equation .grey")) note.hidden = !grey;
+    for (const note of document.querySelectorAll("#equation .coloured")) note.hidden = grey;
 }
 
 /** Show a step of what is shown: `{painter, painted, changed, fine, pictures, edit, rule, edited}`. */
@@ -43,10 +48,10 @@ export function showStep({ painter, changed, fine, pictures, rule, ...shown }, s
     const last = step === steps;
     const refined = last && painter.refined;
     draw(byId("picture"), refined ? pictures.changed : painter.shown(canvasAfter(fine, step)), fine);
-    const caption = refined ? `picture, refined by a U-Net after ${steps} strokes` : last ? `picture after all ${steps} strokes`
-        : `picture after stroke ${step}`;
+    const after = last ? `after all ${steps} strokes` : `after stroke ${step}`;
+    const caption = refined ? `${after}, refined by a U-Net` : after;
     byId("picture-caption").textContent = caption;
-    byId("picture").setAttribute("aria-label", caption);
+    byId("picture").setAttribute("aria-label", `the picture ${caption}`);
     drawUpdate(fine, step, rule);
     byId("stroke-caption").textContent = `stroke ${step}`;
     byId("stroke").setAttribute("aria-label", `stroke ${step}, learning rate ${rateText(changed, step)}`);

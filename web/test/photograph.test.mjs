@@ -14,7 +14,8 @@ test("singular values are those of torch, for matrices of any shape and rank", {
         close(found.map(({ size }) => size), sizes, 1e-4, name);
         const sum = new Float64Array(rows * columns);
         for (const { size, left, right } of found) {
-            for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) sum[i * columns + j] += size * left[i] * right[j];
+            for (let i = 0; i < rows; i++)
+                for (let j = 0; j < columns; j++) sum[i * columns + j] += size * left[i] * right[j];
         }
         close(sum, matrix, 1e-4, name);
     }
@@ -50,19 +51,20 @@ test("the delta rule writes the same strokes in any order, and by itself what th
     const strokes = await bestStrokes(picture(3, 24, 18));
     const painter = new Photograph(strokes, 12);
     const program = painter.program(await painter.outputsOf(0));
-    const paintedWith = (edit) => painter.picture(applyEdit(program, painter.writing(), { ...unchanged, ...edit }, program));
+    const paintedWith = (edit) =>
+        painter.picture(applyEdit(program, painter.writing(), { ...unchanged, ...edit }, program));
     const plain = await paintedWith({});
     for (const edit of [{ order: "reversed" }, { order: "shuffled" }, { rule: "hebbian" }]) {
         close(await paintedWith(edit), plain, 1e-5, JSON.stringify(edit));
     }
     const without = await paintedWith({ off: [2] });
     const energy = strokes.energies[1] / plain.length;
-    assert.ok(Math.abs(apart(without, plain) ** 2 - energy) < 1e-6 * Math.max(1, energy), "a stroke taken out is missing");
+    assert.ok(Math.abs(apart(without, plain) ** 2 - energy) < 1e-6, "a stroke taken out is missing");
 });
 
 test("pixels become an image, a grey one if they have no colours", () => {
     const grey = imageOf(Uint8ClampedArray.from([0, 0, 0, 255, 255, 255, 255, 255]), 1, 2);
     assert.deepEqual([grey.channels, [...grey.image]], [1, [0, 1]]);
     const red = imageOf(Uint8ClampedArray.from([255, 0, 0, 255, 0, 0, 51, 255]), 2, 1);
-    assert.deepEqual([red.channels, [...red.image].map((x) => x.toFixed(1))], [3, ["1.0", "0.0", "0.0", "0.0", "0.0", "0.2"]]);
+    assert.deepEqual([red.channels, [...red.image]], [3, [1, 0, 0, 0, 0, 0.2].map(Math.fround)]);
 });

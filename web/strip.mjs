@@ -27,6 +27,7 @@ export class Strip {
             const outputs = await painter.outputsOf(Number(button.dataset.seed));
             if (this.#drawn !== wanted) return;
             const canvas = document.createElement("canvas");
+            canvas.setAttribute("aria-hidden", "true"); // the button has the name
             draw(canvas, await painter.picture(painter.paint(painter.program(outputs))), painter);
             button.replaceChildren(canvas);
         }

@@ -29,7 +29,7 @@ from .files import atomic_write, find_root, from_root, write_text
 from .gallery import data_url, encode_png
 from .lightgan import LightGenerator, Noise
 from .models import load_painter
-from .painter import Painter, sample_latents
+from .painter import Painter, in_colour, sample_latents
 from .refiner import RefinedPainter
 
 # %% ../nbs/09a_browser.ipynb #b341ed06
@@ -225,7 +225,10 @@ def _check_generator(generator: nn.Module) -> None:
 def page_settings(painter: Painter | RefinedPainter) -> dict:
     """What the page has to know of a painter besides its weights."""
     plain = getattr(painter, "painter", painter)
-    return asdict(plain.config) | {"refined": plain is not painter}
+    matrix = None
+    if plain.config.colours != "rgb":  # what each channel of a canvas adds to red, green and blue
+        matrix = in_colour(torch.eye(3).reshape(3, 3, 1, 1), plain.config).reshape(3, 3).T.tolist()
+    return asdict(plain.config) | {"refined": plain is not painter, "colour_matrix": matrix}
 
 
 def _in_half(name: str, weight: Tensor) -> Tensor:

@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['IMAGE_SIZES', 'DiscriminatorConfig', 'Attention', 'ResidualAttention', 'Blur', 'DownsampleBlock', 'leaky', 'Decoder',
-           'DiscriminatorOutput', 'Discriminator', 'MainHead', 'SmallHead', 'LightGeneratorConfig', 'Noise',
-           'UpsampleBlock', 'Excitation', 'LightGenerator']
+           'DiscriminatorOutput', 'Discriminator', 'MainHead', 'SmallHead', 'kept_parameters', 'LightGeneratorConfig',
+           'Noise', 'UpsampleBlock', 'Excitation', 'LightGenerator']
 
 # %% ../nbs/03_lightgan.ipynb #f7eac55d
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
 import torch
@@ -256,6 +257,44 @@ class SmallHead(nn.Module):
         x = self.enter(F.interpolate(images, size=(32, 32)))
         x = self.attention16(self.halve(self.attention32(x, recompute)), recompute)
         return self.out(F.adaptive_avg_pool2d(x, 4)).flatten(1)
+
+# %% ../nbs/03_lightgan.ipynb #47ba4461
+def kept_parameters(old: Discriminator, new: Discriminator) -> dict[str, str]:
+    """The parameters that a discriminator keeps as it grows: their names in `new`, and what each is called in `old`."""
+    shapes = {name: parameter.shape for name, parameter in old.named_parameters()}
+    more = {"plain": len(new.plain) - len(old.plain)}  # blocks, before the old ones
+    more |= dict.fromkeys(("downsamples", "attentions"), len(new.downsamples) - len(old.downsamples))
+    kept = {}
+    for name, parameter in new.named_parameters():
+        part, *rest = name.split(".")
+        if part in more:
+            rest[0] = str(int(rest[0]) - more[part])
+        former = ".".join([part, *rest])
+        if shapes.get(former) == parameter.shape:
+            kept[name] = former
+    return kept
+
+
+@patch
+@torch.no_grad()
+def grown(
+    self: Discriminator,
+    size: int,  # of the images that it is for now, pixels
+) -> Discriminator:
+    """
+    A new discriminator for larger images that ends in this one's blocks; what is new is drawn from torch's generator.
+
+    Raises `ValueError` for a size that is smaller, or no power of two.
+    """
+    config = replace(self.config, image_size=size)
+    if size < self.config.image_size:
+        raise ValueError(f"a discriminator of {self.config.image_size} x {self.config.image_size} grows, not to {size}")
+    like = next(self.parameters())
+    discriminator = Discriminator(config).to(like.device, like.dtype).train(self.training)
+    theirs, ours = dict(self.named_parameters()), dict(discriminator.named_parameters())
+    for name, former in kept_parameters(self, discriminator).items():
+        ours[name].copy_(theirs[former]).requires_grad_(theirs[former].requires_grad)
+    return discriminator
 
 # %% ../nbs/03_lightgan.ipynb #eec96600
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))

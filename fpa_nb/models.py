@@ -29,7 +29,7 @@ from .datasets import DATASETS
 from .files import extract, fetch_from_drive, from_root, read_json, read_text
 from .lightgan import LightGenerator
 from .official import load_official, plain_value, read_arguments, start_from_official
-from .painter import Painter, present_settings
+from .painter import LATER_SETTINGS, Painter, present_settings
 from .parameters import complaints
 from .recipe import MODELS
 from .refiner import RefinedPainter
@@ -132,7 +132,7 @@ def _read_settings(kind: type, given: object, path: Path) -> object:
     if not isinstance(given, dict):
         raise ValueError(f"{path}: the settings of a {kind.__name__} are an object, not a {type(given).__name__}")
     given = present_settings(given)
-    missing = [field for field in fields(kind) if field.name not in given]
+    missing = [field for field in fields(kind) if field.name not in {*given, *LATER_SETTINGS}]
     if missing:
         how = f"add it, as the model was made (the default is {missing[0].default!r})"
         raise ValueError(f"{path} lacks the setting {missing[0].name}: {how}")

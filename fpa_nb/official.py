@@ -38,7 +38,7 @@ from fpa_nb.official_settings import (
     official_state,
     whole_official_state,
 )
-from .painter import Painter, PainterConfig
+from .painter import LATER_SETTINGS, Painter, PainterConfig, in_colour
 from .refiner import RefinedPainter
 from .rules import RULES
 from .run import Start, load_optimiser
@@ -424,13 +424,13 @@ def save_official(
     """
     Write a game as a checkpoint file of the official code, and its arguments into `args.txt` beside it.
 
-    Raises `ValueError`, before anything is written, for a rule that the official code does not know, and if there is
-    an `args.txt` of another model. Warns of settings with which the official code does not load the file.
+    Raises `ValueError`, before anything is written, for what the official code does not know, such as the gains of
+    a resized painter, and if there is an `args.txt` of another model. Warns of settings with which the official code does not load the file.
     """
     path = from_root(path)
     arguments = path.with_name("args.txt")
     configs = configs_of(gan.generator, gan.discriminator)
-    _check_rule(configs)
+    _check_known(configs)
     content = _official_content(gan)
     if arguments.exists():
         _check_same(arguments, configs, _parts(content))
@@ -445,11 +445,16 @@ def save_official(
         torch.save(content, temporary)
 
 
-def _check_rule(configs: dict[str, object]) -> None:
+def _check_known(configs: dict[str, object]) -> None:
+    """Raise `ValueError` for a rule and for settings that the official code does not know."""
+    config = configs.get("painter", PainterConfig())
     rules = list(dict.fromkeys(rule for *_, rule in MODEL_TYPES))
-    rule = configs["painter"].rule if "painter" in configs else "delta"
-    if rule not in rules:
-        raise ValueError(f"the official code has no rule {rule!r}, only {', '.join(rules)}: use save_pretrained")
+    if config.rule not in rules:
+        raise ValueError(f"the official code has no rule {config.rule!r}, only {', '.join(rules)}: use save_pretrained")
+    changed = [name for name in LATER_SETTINGS if getattr(config, name) != getattr(PainterConfig(), name)]
+    if changed:
+        named = ", ".join(f"painter.{name}={getattr(config, name)!r}" for name in changed)
+        raise ValueError(f"the official code does not have {named}: use save_pretrained")
 
 # %% ../nbs/07b_official.ipynb #5d445b8a
 def _check_same(arguments: Path, configs: dict[str, object], parts: dict[str, dict[str, Tensor]]) -> None:
@@ -508,8 +513,9 @@ def official_steps(
     """The pictures of one painting's steps as the official code makes them: first all updates, then all canvases."""
     painter = generator.painter if isinstance(generator, RefinedPainter) else generator
     painting = painter.paint(latents)
-    final = painting.canvases[0, -1]
-    updates, canvases = (_scaled(matrices[0], final.norm()) for matrices in (painting.updates, painting.canvases))
+    updates, canvases = (in_colour(matrices[0], painter.config) for matrices in (painting.updates, painting.canvases))
+    final = canvases[-1]
+    updates, canvases = (_scaled(matrices, final.norm()) for matrices in (updates, canvases))
     if isinstance(generator, RefinedPainter):
         refined = generator.unet(final.unsqueeze(0))
         updates = torch.cat([updates, final - refined])

@@ -6,6 +6,7 @@
 __all__ = ['RefinerConfig', 'ResidualBlock', 'ChannelNorm', 'FullAttention', 'LinearAttention', 'Level', 'UNet', 'RefinedPainter']
 
 # %% ../nbs/02_refiner.ipynb #fb5bec94
+import copy
 from dataclasses import replace
 
 import torch
@@ -15,7 +16,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .painter import Painter, PainterConfig, Painting, Pretrained
+from .painter import Painter, PainterConfig, Painting, Pretrained, in_colour
 
 # %% ../nbs/02_refiner.ipynb #f404edfb
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -185,19 +186,24 @@ class RefinedPainter(nn.Module, Pretrained):
         return self.unet if self.config.freeze_painter else self
 
     def refine(self, canvas: Tensor) -> Tensor:  # (batch, channels, height, width), twice
-        """The U-Net's picture of a canvas before its tanh; in (-1, 1) with the painter's `tanh_output`."""
-        image = self.unet(canvas.tanh() if self.config.tanh_canvas else canvas)
+        """The U-Net's picture of a canvas before its tanh. Raises `ValueError` for a size that it cannot halve."""
+        smallest = 2 ** (len(self.config.widths) - 1)
+        if any(size % smallest for size in canvas.shape[2:]):
+            height, width = canvas.shape[2:]
+            raise ValueError(f"this U-Net needs height and width to be multiples of {smallest}, not {height} x {width}")
+        seen = in_colour(canvas, self.painter.config)
+        image = self.unet(seen.tanh() if self.config.tanh_canvas else seen)
         return image.tanh() if self.painter.config.tanh_output else image
 
-    def paint(self, latents: Tensor) -> Painting:  # latents: (batch, latent_dim), standard normal
-        """Paint a batch of images and keep every step; the refined image comes after the last of them."""
-        painting = self.painter.paint(latents)
+    def paint(self, latents: Tensor, size: int | tuple[int, int] | None = None) -> Painting:
+        """Paint a batch of images, like `Painter.paint`; the refined image comes after the last step."""
+        painting = self.painter.paint(latents, size)
         canvas = painting.writes.canvas
         return replace(painting, refined=self.refine(canvas.detach() if self.config.stop_gradient else canvas))
 
-    def forward(self, latents: Tensor) -> Tensor:  # (batch, latent_dim) -> (batch, channels, height, width)
-        """Paint and refine a batch of images."""
-        return self.paint(latents).images
+    def forward(self, latents: Tensor, size: int | tuple[int, int] | None = None) -> Tensor:
+        """Paint and refine a batch of images, (batch, channels, height, width)."""
+        return self.paint(latents, size).images
 
 # %% ../nbs/02_refiner.ipynb #e201f724
 @patch
@@ -221,4 +227,16 @@ def around(
     """A refined painter with a copy of a trained painter's weights, and a new U-Net."""
     refined = cls(painter.config, refiner)
     refined.painter.load_state_dict(painter.state_dict())
+    return refined
+
+# %% ../nbs/02_refiner.ipynb #3e0da1a8
+@patch
+def resized(
+    self: RefinedPainter,
+    size: int | tuple[int, int],  # of the images, pixels, or (height, width)
+) -> RefinedPainter:
+    """A new refined painter of another size with the same U-Net, which was trained at this one's size."""
+    refined = copy.deepcopy(self)
+    refined.painter = self.painter.resized(size)
+    refined.config = replace(self.config, features=self.config.features or self.painter.config.image_size)
     return refined

@@ -4,14 +4,16 @@
 
 # %% auto #0
 __all__ = ['RULES', 'Writes', 'hebbian_rule', 'delta_rule_loop', 'delta_rule', 'oja_rule', 'gated_delta_rule_loop',
-           'gated_delta_rule', 'Rule']
+           'gated_delta_rule', 'Rule', 'resample', 'Gains', 'resizing_gains', 'resample_outputs']
 
 # %% ../nbs/00_rules.ipynb #da2d2a09
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 # %% ../nbs/00_rules.ipynb #3f8d6c31
 @dataclass(frozen=True)
@@ -175,6 +177,7 @@ def oja_rule(
     betas: Tensor,  # (..., steps, 1) or (..., steps, height), learning rates
     initial: Tensor | None = None,  # (..., height, width), the canvas before the first step; None: zeros
     softmax_keys: bool = False,  # what is left of a key goes through a softmax, as in the official code
+    place_gain: float = 1.0,  # factor after that softmax; other than 1 on a canvas of another size, see below
 ) -> Writes:
     """
     Write `values` at what is new in `keys`, one rank a step (Oja's rule, official `lstm_oja_split_v2`).
@@ -186,7 +189,7 @@ def oja_rule(
     places = []
     for k, v, beta in zip(keys.unbind(-2), values.unbind(-2), betas.unbind(-2)):
         place = k - (W.mT @ v.unsqueeze(-1)).squeeze(-1)
-        place = place.softmax(-1) if softmax_keys else place
+        place = place_gain * place.softmax(-1) if softmax_keys else place
         W = W + (beta * v).unsqueeze(-1) * place.unsqueeze(-2)
         places.append(place)
     return Writes(betas * values, torch.stack(places, -2), initial)
@@ -251,6 +254,7 @@ class Rule:
 
     write: Callable[..., Writes]
     title: str  # as shown
+    reads: Literal["keys", "values"] = "keys"  # what is multiplied with the canvas before a step writes
     has_betas: bool = True  # whether it needs learning rates
     gates: dict[str, float] = field(default_factory=dict)  # further inputs in [0, 1], each with its neutral value
     options: tuple[str, ...] = ()  # settings of the painter that `write` takes under the same names
@@ -259,6 +263,61 @@ class Rule:
 RULES = {
     "hebbian": Rule(hebbian_rule, "Hebbian", has_betas=False),
     "delta": Rule(delta_rule, "delta", options=("plain_first",)),
-    "oja": Rule(oja_rule, "Oja", options=("softmax_keys",)),
+    "oja": Rule(oja_rule, "Oja", reads="values", options=("softmax_keys", "place_gain")),
     "gated_delta": Rule(gated_delta_rule, "gated delta", gates={"decays": 1.0}),
 }
+
+# %% ../nbs/00_rules.ipynb #4a919b65
+def resample(
+    curves: Tensor,  # (..., size)
+    size: int,  # samples of the result
+) -> Tensor:  # (..., size)
+    """Curves with another number of samples: interpolated between them, or the means of those that one covers."""
+    old = curves.shape[-1]
+    if size == old:
+        return curves
+    mode = "linear" if size > old else "area"
+    return F.interpolate(curves.reshape(1, -1, old), size=size, mode=mode).reshape(*curves.shape[:-1], size)
+
+# %% ../nbs/00_rules.ipynb #e752ba00
+class Gains(NamedTuple):
+    """Factors on a resampled program, with which it paints what it painted before."""
+
+    keys: float = 1.0  # after their softmax, if there is one
+    values: float = 1.0
+    places: float = 1.0  # `place_gain` of Oja's rule
+
+
+def resizing_gains(
+    rule: str,  # one of RULES
+    height: float,  # new rows for each old one
+    width: float,  # new columns for each old one
+    softmax_keys: bool,
+) -> Gains:
+    """The factors that a rule needs when its program is resampled to another size."""
+    if RULES[rule].reads == "keys":
+        root = width**0.5
+        return Gains(root if softmax_keys else 1 / root, root)
+    if softmax_keys:
+        return Gains(width, 1 / height, height * width)
+    root = height**0.5
+    return Gains(root, 1 / root)
+
+# %% ../nbs/00_rules.ipynb #e3c1265e
+@torch.no_grad()
+def resample_outputs(
+    layer: nn.Linear,  # its outputs are several kinds of curves, one kind after the other
+    curves: int,  # of each kind
+    old: Sequence[int],  # outputs of each kind
+    new: Sequence[int],
+    factors: Sequence[float],  # on the outputs of each kind
+) -> nn.Linear:
+    """A new layer that makes the same curves with another number of samples."""
+    rows = torch.cat([layer.weight, layer.bias.unsqueeze(1)], 1)
+    kinds = [kind.unflatten(0, (curves, size // curves)).mT for kind, size in zip(rows.split(list(old)), old)]
+    kinds = [factor * resample(kind, size // curves) for kind, size, factor in zip(kinds, new, factors)]
+    rows = torch.cat([kind.mT.flatten(0, 1) for kind in kinds])
+    resampled = nn.utils.skip_init(nn.Linear, layer.in_features, sum(new), device=rows.device, dtype=rows.dtype)
+    resampled.weight.copy_(rows[:, :-1]).requires_grad_(layer.weight.requires_grad)
+    resampled.bias.copy_(rows[:, -1]).requires_grad_(layer.bias.requires_grad)
+    return resampled

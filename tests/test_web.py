@@ -17,11 +17,11 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from fpa_nb.browser import OPENING_SEED, PAINTERS, build_page, export_onnx, opening, page_weights
-from fpa_nb.gallery import interpolate
+from fpa_nb.gallery import interpolate, slerp
 from fpa_nb.interventions import Edit, apply_edit, parse_steps, step_order
 from fpa_nb.models import find_official, load_painter
 from fpa_nb.official import save_official
-from fpa_nb.painter import Painter, PainterConfig, sample_latents, slerp, write_program
+from fpa_nb.painter import Painter, PainterConfig, sample_latents, write_program
 from fpa_nb.recipe import make_recipe
 from fpa_nb.refiner import RefinedPainter, RefinerConfig
 from fpa_nb.rules import RULES
@@ -114,8 +114,7 @@ def random_cases() -> dict:
 def test_modules_compute_what_fpa_nb_computes(tmp_path, monkeypatch):
     cases = {"rules": rule_cases(), "edits": edit_cases(), "resampled": resampled_cases()} | random_cases()
     cases |= {"networks": network_cases(tmp_path), "trained": trained_cases(tmp_path), "matrices": matrix_cases()}
-    if hasattr(Painter, "resized"):
-        cases |= {"sizes": size_cases(tmp_path)}
+    cases |= {"sizes": size_cases(tmp_path)}
     (tmp_path / "cases.json").write_text(json.dumps(cases))
     monkeypatch.setenv("FPA_WEB_CASES", str(tmp_path / "cases.json"))
     done = subprocess.run(["node", "--test"], cwd=ROOT / "web", capture_output=True, text=True, timeout=120)
@@ -127,7 +126,8 @@ NETWORKS = [
     {}, {"inputs": "v1"}, {"inputs": "split", "latent_dim": 28}, {"positional": True}, {"tanh_mini_latents": False},
     {"inputs": "v1", "positional": True}, {"num_layers": 2}, {"latent_to_state": False}, {"wide_dim": 20},
     {"tanh_values": True}, {"sigmoid_betas": False}, {"vector_betas": True}, {"learned_canvas": True},
-    {"tanh_output": False}, {"channels": 1}, {"slow": "transformer", "latent_to_state": False, "mini_input_size": 24},
+    {"tanh_output": False}, {"channels": 1}, {"colours": "opponent"}, {"colours": "opponent", "tanh_output": False},
+    {"slow": "transformer", "latent_to_state": False, "mini_input_size": 24},
     {"rule": "oja", "softmax_keys": False, "head_init": 1}, *({"rule": name} for name in RULES),
 ]  # fmt: skip
 
@@ -171,8 +171,10 @@ def resampled_cases() -> list[dict]:
     return [{"curve": c.tolist(), "size": size, "wanted": longer(c, size).tolist()} for c, size in pairs]
 
 
-SIZES = [{}, {"rule": "hebbian"}, {"rule": "oja"}, {"rule": "oja", "softmax_keys": False}, {"softmax_keys": False},
-         {"rule": "gated_delta"}, {"tanh_values": True}, {"learned_canvas": True}, {"vector_betas": True}]  # fmt: skip
+SIZES = [
+    *({"rule": name} for name in RULES), {"rule": "oja", "softmax_keys": False}, {"softmax_keys": False},
+    {"tanh_values": True}, {"learned_canvas": True}, {"vector_betas": True}, {"colours": "opponent"},
+]  # fmt: skip
 
 
 def size_cases(folder: Path) -> list[dict]:

@@ -1,6 +1,6 @@
 // Learning rates as bars, one for each step.
+import { channelColours } from "./picture.mjs";
 
-const COLOURS = { 1: ["#777"], 3: ["#d33", "#292", "#33d"] };
 const [WIDE, HIGH] = [600, 40]; // of a row, in the drawing's own units
 
 /** The learning rates of a painting: an array of steps for each channel (of vector rates the mean). */
@@ -15,6 +15,7 @@ export function bars(painting, step, most, off = []) {
     const rows = rates(painting);
     const wide = WIDE / painting.steps;
     const high = HIGH / rows.length;
+    const colours = channelColours(painting);
     const column = (t, part, rest) => {
         const left = (t + (1 - part) / 2) * wide;
         return `<rect x="${left.toFixed(2)}" width="${(part * wide).toFixed(2)}" ${rest}/>`;
@@ -22,7 +23,7 @@ export function bars(painting, step, most, off = []) {
     const bar = (c, t, rate) => {
         const tall = Math.max(0.5, (0.95 * high * Math.max(0, rate)) / most);
         const place = `y="${((c + 1) * high - tall).toFixed(2)}" height="${tall.toFixed(2)}"`;
-        return column(t, 0.8, `${place} fill="${COLOURS[rows.length][c]}"`);
+        return column(t, 0.8, `${place} fill="${colours[c]}"`);
     };
     const outline = `y="1" height="${HIGH - 2}" fill="none" stroke="currentColor" stroke-dasharray="2"`;
     const empty = (t) => column(t - 1, 0.8, outline);

@@ -151,8 +151,8 @@ async function showPainting(now, other) {
     if (now.borrow && !own) draw(byId("second"), await painter.picture(painter.paint(painter.program(other))), painter);
     if (own) {
         const left = leftOver(photograph, painter.steps).toFixed(1);
-        byId("left-over").textContent = `${painter.steps} strokes leave over ${left} of 255 grey levels (root of the mean`
-            + " squared error); no others of as many leave less.";
+        byId("left-over").textContent = `${painter.steps} strokes leave over ${left} of 255 grey levels (root of the`
+            + " mean squared error); no others of as many leave less.";
     }
     showPresets();
     show();
@@ -311,7 +311,7 @@ const ACTS = {
     reset: () => change(UNCHANGED),
     "save-picture": keepPicture,
     "save-film": keepFilm,
-    "copy-link": () => copy(String(new URL(toAddress(state), location.href)), "the link", "copy it from the address bar"),
+    "copy-link": () => copy(new URL(toAddress(state), location.href).href, "the link", "copy it from the address bar"),
     "copy-frame": copyFrame,
 };
 

@@ -2,6 +2,7 @@
 import { asUsed, paint } from "./edit.mjs";
 import { fetchBuffer } from "./fetch.mjs";
 import { headOutputs } from "./network.mjs";
+import { inColour } from "./picture.mjs";
 import { programOf, resampleImage, sizeOf } from "./program.mjs";
 import { randn } from "./random.mjs";
 import { canvasAfter } from "./rules.mjs";
@@ -89,8 +90,8 @@ export class Painter {
     /** A canvas (channels, height, width) as an image, not clamped. */
     shown(canvas) {
         const { tanh_output: squashed, colour_matrix: matrix } = this.settings;
-        const mixed = matrix ? mix(canvas, matrix) : canvas;
-        return squashed ? mixed.map(Math.tanh) : mixed;
+        const seen = inColour(canvas, matrix);
+        return squashed ? seen.map(Math.tanh) : seen;
     }
 
     /** The final picture of a painting (channels, height, width), not clamped; a refiner makes it if there is one. */
@@ -99,12 +100,4 @@ export class Painter {
         if (this.refined) await this.loaded;
         return this.refine ? this.refine(canvas, painting) : this.shown(canvas);
     }
-}
-
-/** Every pixel's channels through a matrix. */
-function mix(canvas, matrix) {
-    const size = canvas.length / matrix.length;
-    return Float32Array.from(canvas, (_, i) => matrix[Math.floor(i / size)].reduce(
-        (sum, factor, c) => sum + factor * canvas[c * size + (i % size)], 0,
-    ));
 }

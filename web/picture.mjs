@@ -14,6 +14,19 @@ export function toImageData(image, { channels, height, width }) {
     return pixels;
 }
 
+/** What is seen of canvases or strokes (channels, pixels): their channels through a matrix, if they are not colours. */
+export function inColour(values, matrix) {
+    if (!matrix) return values;
+    const size = values.length / matrix.length;
+    const seen = new Float32Array(values.length);
+    matrix.forEach((factors, colour) => {
+        for (let i = 0; i < size; i++) {
+            for (let c = 0; c < factors.length; c++) seen[colour * size + i] += factors[c] * values[c * size + i];
+        }
+    });
+    return seen;
+}
+
 /** Draw an image onto a canvas element, which takes its size. */
 export function draw(element, image, shape) {
     const { height, width } = shape;
@@ -47,16 +60,15 @@ export function ofStep(values, { channels, steps }, step) {
 export function strokeImage(painting, step) {
     const { channels, height, width } = painting;
     const [written, places] = [painting.written, painting.places].map((x) => ofStep(x, painting, step));
-    const most = Math.max(...written.map((w, c) => largest(w) * largest(places[c])));
     const update = new Float32Array(channels * height * width);
     for (let c = 0; c < channels; c++) {
         for (let i = 0; i < height; i++) {
-            const factor = written[c][i] / most;
-            for (let j = 0; j < width; j++) update[(c * height + i) * width + j] = factor * places[c][j];
+            for (let j = 0; j < width; j++) update[(c * height + i) * width + j] = written[c][i] * places[c][j];
         }
     }
-    if (channels === 3) return update.map((x) => 0.5 + 0.5 * x);
-    return diverging(update);
+    const seen = inColour(update, painting.matrix);
+    const most = largest(seen);
+    return channels === 3 ? seen.map((x) => 0.5 + (0.5 * x) / most) : diverging(seen.map((x) => x / most));
 }
 
 export function drawStroke(element, painting, step) {
@@ -64,13 +76,19 @@ export function drawStroke(element, painting, step) {
 }
 
 const css = (colour) => `rgb(${colour.map((x) => Math.round(255 * x)).join(" ")})`;
-const CHANNELS = ["rgb(210 40 40 / 60%)", "rgb(20 130 40 / 60%)", "rgb(40 70 220 / 60%)"];
+const RGB = ["rgb(210 40 40 / 60%)", "rgb(20 130 40 / 60%)", "rgb(40 70 220 / 60%)"];
+const OPPONENT = ["rgb(128 128 128 / 70%)", "rgb(210 40 40 / 60%)", "rgb(210 170 0 / 60%)"];
+
+/** The colours in which the channels of a painting are drawn; of opponent ones brightness, red-green, yellow-blue. */
+export function channelColours({ channels, matrix }) {
+    return channels === 1 ? ["#777"] : matrix ? OPPONENT : RGB;
+}
 
 /**
  * Draw a curve along an edge: an area from zero for each channel, and a thin line where it was before the rule
  * corrected it. `upright` curves run from top to bottom, others from left to right.
  */
-export function drawCurve(element, areas, lines, { upright = false } = {}) {
+export function drawCurve(element, areas, lines, { upright = false, colours = [] } = {}) {
     const length = areas[0].length;
     const [along, across] = [Math.max(length, 160), 48];
     [element.width, element.height] = upright ? [across, along] : [along, across];
@@ -84,7 +102,7 @@ export function drawCurve(element, areas, lines, { upright = false } = {}) {
     const wide = along / length;
     areas.forEach((area, c) => {
         area.forEach((x, i) => {
-            context.fillStyle = areas.length > 1 ? CHANNELS[c] : css(x < 0 ? MINUS : PLUS);
+            context.fillStyle = areas.length > 1 ? colours[c] : css(x < 0 ? MINUS : PLUS);
             context.fillRect(i * wide, Math.min(zero, to(x)), wide + 0.5, Math.abs(to(x) - zero));
         });
     });

@@ -85,5 +85,5 @@ export function programOf(outputs, settings, size = sizeOf(settings), rule = set
     const { keys, values, betas, ...gates } = found;
     const rates = betas.length ? betas : new Float32Array(channels * steps).fill(1);
     const placeGain = gain.places * (settings.place_gain ?? 1);
-    return { channels, steps, ...size, keys, values, betas: rates, gates, placeGain };
+    return { channels, steps, ...size, keys, values, betas: rates, gates, placeGain, matrix: settings.colour_matrix };
 }

@@ -1,7 +1,7 @@
 // What the page shows of a painting: the picture, the stroke with its value and key, the bars.
 import { drawBars, rateText } from "./bars.mjs";
 import { stepOrder } from "./edit.mjs";
-import { draw, drawCurve, drawStroke, ofStep } from "./picture.mjs";
+import { channelColours, draw, drawCurve, drawStroke, ofStep } from "./picture.mjs";
 import { canvasAfter } from "./rules.mjs";
 
 const byId = (id) => document.getElementById(id);
@@ -17,7 +17,8 @@ export function screenSize(painter, ownPixels) {
 }
 
 const NOTES = {
-    delta: "The delta rule first takes off what the picture already holds at the key: the thin line is the value before.",
+    delta: "The delta rule first takes off what the picture holds at the key already: the thin line is the value"
+        + " before.",
     gated_delta: "The picture fades, then the delta rule takes off what it holds at the key: the thin line is the value"
         + " before.",
     hebbian: "The Hebbian rule adds, whatever is there already.",
@@ -35,8 +36,9 @@ function drawUpdate(painting, step, rule) {
     const [written, places, keys] = ["written", "places", "keys"].map((name) => ofStep(painting[name], painting, step));
     const grey = painting.channels === 1; // thin lines beside three areas say nothing
     const wanted = grey && rule.includes("delta") ? wantedValues(painting, step) : [];
-    drawCurve(byId("value"), written, wanted, { upright: true });
-    drawCurve(byId("key"), places, grey && rule === "oja" ? keys : []);
+    const colours = channelColours(painting);
+    drawCurve(byId("value"), written, wanted, { upright: true, colours });
+    drawCurve(byId("key"), places, grey && rule === "oja" ? keys : [], { colours });
     byId("rule-note").textContent = grey ? NOTES[rule] : "";
     for (const note of document.querySelectorAll("#equation .grey")) note.hidden = !grey;
     for (const note of document.querySelectorAll("#equation .coloured")) note.hidden = grey;

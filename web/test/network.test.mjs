@@ -59,7 +59,7 @@ test("curves are resampled as torch does it", { skip }, () => {
 });
 
 test("a picture of another size is the one that fpa_nb paints", { skip }, async () => {
-    for (const { name, file, latents, height, width, picture } of cases.sizes ?? []) {
+    for (const { name, file, latents, height, width, picture } of cases.sizes) {
         const painter = new Painter(readSafetensors(bufferOf(file)));
         const program = painter.program(painter.outputs(Float32Array.from(latents)), { height, width });
         close(await painter.picture(painter.paint(program)), picture, 1e-3, name);

@@ -215,7 +215,8 @@ class Links(HTMLParser):
 
 def dead_links(folder: Path) -> list[str]:
     """Links from the pages of a folder to files and places that are not there."""
-    pages = {path: Links(path.read_text(errors="replace")) for path in folder.rglob("*.html")}
+    written = (path for path in folder.rglob("*.html") if "_static" not in path.parts)  # there are the theme's templates
+    pages = {path: Links(path.read_text(errors="replace")) for path in written}
     found = []
     for path, page_links in pages.items():
         for link in sorted(page_links.links):

@@ -32,13 +32,12 @@ def _strip(
     vectors: Tensor,  # (channels, size), in [0, 1]
     neutral: float,  # in the colours that a line does not show
     thickness: int,  # pixels a line
-    config: PainterConfig,
+    config: PainterConfig,  # of the painter
 ) -> Tensor:  # (channels, channels * thickness, size)
     """A line of pixels for each channel, in its own colour."""
     colours = in_colour(torch.eye(len(vectors))[..., None, None], config)[..., 0, 0].T  # columns: what a channel adds
     colours = colours / colours.amax(0)
-    lines = colours.unsqueeze(-1) * (vectors - neutral) + neutral
-    return lines.repeat_interleave(thickness, 1)
+    return (colours.unsqueeze(-1) * (vectors - neutral) + neutral).repeat_interleave(thickness, 1)
 
 
 def step_pictures(

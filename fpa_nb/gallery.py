@@ -12,7 +12,6 @@ import io
 import shutil
 import subprocess
 import warnings
-from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt

@@ -424,8 +424,9 @@ def save_official(
     """
     Write a game as a checkpoint file of the official code, and its arguments into `args.txt` beside it.
 
-    Raises `ValueError`, before anything is written, for what the official code does not know, such as the gains of
-    a resized painter, and if there is an `args.txt` of another model. Warns of settings with which the official code does not load the file.
+    Raises `ValueError`, before anything is written, for what the official code does not know, such as the gains of a
+    resized painter, and if there is an `args.txt` of another model. Warns of settings with which the official code
+    does not load the file.
     """
     path = from_root(path)
     arguments = path.with_name("args.txt")

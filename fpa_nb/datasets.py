@@ -321,7 +321,7 @@ def _refuse_second_version(place: str | Path) -> None:
     how = "to train on version 2, unpack it and use dataset 'folder' with the class's folder as data_dir"
     raise ValueError(f"{place} is AFHQ version 2 (PNG files); the paper used version 1 (JPEG files): {how}")
 
-
+# %% ../nbs/03b_datasets.ipynb #ten3b002
 def _find_smiles(root: Path) -> Source | None:
     names = ("SMILEsmileD-master", "SMILEsmileD", "smiles", "")
     found = _first(

@@ -23,19 +23,21 @@ from torch import Tensor
 from .files import atomic_write, from_root, write_text
 from .gallery import data_url, encode_png, interpolate, painting_frames, save_animation, to_pixels
 from .interventions import ORDERS, Edit, apply_edit, parse_steps, step_order, used_betas
-from .painter import Painter, Painting, around_grey, as_images, sample_latents
+from .painter import Painter, PainterConfig, Painting, around_grey, as_images, in_colour, sample_latents
 from .refiner import RefinedPainter
 from .rules import RULES
 
 # %% ../nbs/09_explorer.ipynb #5582269d
 def _strip(
     vectors: Tensor,  # (channels, size), in [0, 1]
-    neutral: float,  # in the channels that a line does not show
+    neutral: float,  # in the colours that a line does not show
     thickness: int,  # pixels a line
+    config: PainterConfig,  # of the painter
 ) -> Tensor:  # (channels, channels * thickness, size)
     """A line of pixels for each channel, in its own colour."""
-    lines = torch.eye(len(vectors)).unsqueeze(-1) * (vectors - neutral).unsqueeze(1) + neutral
-    return lines.repeat_interleave(thickness, 1)
+    colours = in_colour(torch.eye(len(vectors))[..., None, None], config)[..., 0, 0].T  # columns: what a channel adds
+    colours = colours / colours.amax(0)
+    return (colours.unsqueeze(-1) * (vectors - neutral) + neutral).repeat_interleave(thickness, 1)
 
 
 def step_pictures(
@@ -52,13 +54,14 @@ def step_pictures(
     pick = lambda tensor: tensor[index, :, step - 1].detach().float().cpu()
     key = pick(painting.keys)
     value = pick(painting.values)
-    update = around_grey(pick(painting.writes.written).unsqueeze(-1) * pick(painting.writes.places).unsqueeze(-2))
+    update = pick(painting.writes.written).unsqueeze(-1) * pick(painting.writes.places).unsqueeze(-2)
+    update = around_grey(in_colour(update, painting.config))
     canvas = painting.writes.after(step)[index].detach().float().cpu()
     channels, height, width = update.shape
     thickness = max(1, width // 24)
     gap = max(1, width // 32)
-    left = _strip(0.5 + 0.4 * value / value.abs().amax().clamp(min=1e-12), 0.5, thickness).mT
-    below = _strip(key / key.abs().amax().clamp(min=1e-12), 0.0, thickness)
+    left = _strip(0.5 + 0.4 * value / value.abs().amax().clamp(min=1e-12), 0.5, thickness, painting.config).mT
+    below = _strip(key / key.abs().amax().clamp(min=1e-12), 0.0, thickness, painting.config)
     framed = torch.ones(channels, height + gap + below.shape[1], left.shape[2] + gap + width)
     framed[:, :height, : left.shape[2]] = left
     framed[:, :height, -width:] = update
@@ -66,7 +69,7 @@ def step_pictures(
     return framed, as_images(canvas, painting.config)
 
 # %% ../nbs/09_explorer.ipynb #71e07aee
-_COLOURS = {1: ("#666",), 3: ("#d33", "#292", "#33d")}
+_COLOURS = {"grey": ("#666",), "rgb": ("#d33", "#292", "#33d"), "opponent": ("#666", "#d33", "#ca0")}
 
 
 def betas_svg(
@@ -79,6 +82,7 @@ def betas_svg(
     """The learning rates as SVG: for each channel a bar a step; full height is 1, or the largest if that is more."""
     betas = painting.betas[index].detach().float().cpu().mean(-1)
     channels, steps = betas.shape
+    colours = _COLOURS["grey" if channels == 1 else painting.config.colours]
     wide = width / steps
     top = max(1.0, betas.max().item())
     mark = f'x="{(step - 1) * wide:.2f}" y="0" width="{wide:.2f}" height="{channels * row}"'
@@ -88,7 +92,7 @@ def betas_svg(
         for t, beta in enumerate(betas[c].clamp(min=0).tolist()):
             x, y = (t + 0.1) * wide, level(beta)
             bar = f'x="{x:.2f}" y="{y:.2f}" width="{0.8 * wide:.2f}" height="{level(0) - y:.2f}"'
-            parts.append(f'<rect {bar} fill="{_COLOURS[channels][c]}"/>')
+            parts.append(f'<rect {bar} fill="{colours[c]}"/>')
         for gate in painting.gates.values():
             numbers = gate[index, c].detach().float().mean(-1).tolist()
             points = " ".join(f"{(t + 0.5) * wide:.2f},{level(number):.2f}" for t, number in enumerate(numbers))
@@ -181,6 +185,7 @@ def _explorer_controls(steps: int, seed: int, second: int) -> SimpleNamespace:
         order=_choice("order", ORDERS),
         shuffle=_number("shuffle seed", 0),
         file=widgets.Text("reports/explorer/painting.gif", description="save to", **file),
+        pixels=widgets.BoundedIntText(512, 16, 4096, description="pixels", layout={"width": "160px"}),
         save_picture=_button("save picture", "save the changed picture as PNG", "picture-o"),
         save_film=_button("save film", "save the changed painting as a film, .gif or .mp4", "film"),
     )
@@ -249,7 +254,7 @@ def _arrange(self: Explorer) -> list[widgets.Widget]:
         widgets.HBox([c.play, c.step]),
         grid(pictures, "repeat(3, max-content)"),
         grid(rates, "max-content"),
-        widgets.HBox([c.file, c.save_picture, c.save_film]),
+        widgets.HBox([c.file, c.pixels, c.save_picture, c.save_film]),
         notes["status"],
     ]
 
@@ -273,7 +278,8 @@ def _paint(self: Explorer) -> None:
     c = self.controls
     first, second = (sample_latents(self.painter, 1, seed.value) for seed in (c.seed, c.second))
     with torch.no_grad():
-        painting = self.painter.paint(interpolate(c.fraction.value, first, second, c.path.value))
+        self.latents = interpolate(c.fraction.value, first, second, c.path.value), second
+        painting = self.painter.paint(self.latents[0])
     self.painted = replace(painting, betas=used_betas(painting))
     self.other = None  # painted when something is borrowed
     self._change()
@@ -284,7 +290,7 @@ def _change(self: Explorer) -> None:
     """A new edit."""
     with torch.no_grad():
         if self.edit.borrow and self.other is None:
-            self.other = self.painter.paint(sample_latents(self.painter, 1, self.controls.second.value))
+            self.other = self.painter.paint(self.latents[1])
         self.edited = apply_edit(self.painter, self.painted, self.edit, self.other)
     self._show()
 
@@ -322,21 +328,38 @@ def _reset(self: Explorer) -> None:
     for button in c.borrow.values():
         button.value = False
 
+# %% ../nbs/09_explorer.ipynb #43b72bf3
+@patch
+def _large(self: Explorer) -> tuple[Painting, int]:
+    """The changed painting of the height that is set, and by how much its pixels are still to be enlarged."""
+    edit, pixels = self.edit, self.controls.pixels.value
+    config = self.painted.config
+    _, height, width = config.shape
+    reads = RULES[edit.rule or config.rule].reads
+    if isinstance(self.painter, RefinedPainter) or reads != RULES[config.rule].reads:
+        return self.edited, max(1, round(pixels / height))
+    size = pixels, max(1, round(pixels * width / height))
+    with torch.no_grad():
+        painting, other = (self.painter.paint(latents, size) for latents in self.latents)
+        return apply_edit(self.painter, painting, edit, other), 1
 
+# %% ../nbs/09_explorer.ipynb #5fc58629
 @patch
 def _save_picture(self: Explorer) -> None:
     if not self.controls.file.value.strip():
         raise ValueError("say where to save it: the name of a file")
     path = from_root(self.controls.file.value).with_suffix(".png")
     path.parent.mkdir(parents=True, exist_ok=True)
+    painting, scale = self._large()
     with atomic_write(path) as temporary:
-        temporary.write_bytes(encode_png(self.edited.images[0], self.scale))
+        temporary.write_bytes(encode_png(painting.images[0], scale))
     self.notes["status"].value = html.escape(f"saved {path}")
 
 
 @patch
 def _save_film(self: Explorer) -> None:
-    path = save_animation(painting_frames(self.edited, updates=True, scale=self.scale), self.controls.file.value)
+    painting, scale = self._large()
+    path = save_animation(painting_frames(painting, updates=True, scale=scale), self.controls.file.value)
     self.notes["status"].value = html.escape(f"saved {path}")
 
 # %% ../nbs/09_explorer.ipynb #cf4c61a2

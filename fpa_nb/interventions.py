@@ -98,14 +98,9 @@ def _switch(
     return program | {name: program[name].where(on, neutral[name]) for name in program.keys() & neutral.keys()}
 
 
-def _config(painter: Painter | RefinedPainter) -> PainterConfig:
-    """The painter's settings, whether it is refined or not."""
-    return getattr(painter, "painter", painter).config
-
-
-def _write(painter: Painter | RefinedPainter, rule: str, program: dict[str, Tensor], initial: Tensor | None) -> Writes:
+def _write(config: PainterConfig, rule: str, program: dict[str, Tensor], initial: Tensor | None) -> Writes:
     """Execute a program by a rule's plain equation, with the painter's settings for it otherwise."""
-    return write_program(replace(_config(painter), rule=rule, plain_first=False), program, initial)
+    return write_program(replace(config, rule=rule, plain_first=False), program, initial)
 
 # %% ../nbs/08_interventions.ipynb #2cb071c7
 def apply_edit(
@@ -128,7 +123,7 @@ def apply_edit(
     if edit.borrow and (other is None or other.keys.shape != painting.keys.shape):
         shape = tuple(painting.keys.shape)
         raise ValueError(f"to borrow {' and '.join(edit.borrow)}, give another painting with keys of shape {shape}")
-    rule = edit.rule or _config(painter).rule
+    rule = edit.rule or painting.config.rule
     program = _program_for(painting, rule)
     for part in edit.borrow:
         taken = _program_for(other, rule)
@@ -137,7 +132,7 @@ def apply_edit(
     on = torch.tensor([[t not in edit.off] for t in range(1, steps + 1)], device=painting.keys.device)
     program = _switch(program | {"betas": edit.beta_scale * program["betas"]}, on)
     program = {name: tensor[..., [t - 1 for t in order], :] for name, tensor in program.items()}
-    writes = _write(painter, rule, program, painting.writes.initial)
+    writes = _write(painting.config, rule, program, painting.writes.initial)
     keys, values, betas = (program.pop(name) for name in ("keys", "values", "betas"))
     refined = None if painting.refined is None else painter.refine(writes.canvas)
     return replace(painting, keys=keys, values=values, betas=betas, gates=program, writes=writes, refined=refined)
@@ -162,12 +157,12 @@ def step_effects(
 def _without_each_step(painter: Painter | RefinedPainter, painting: Painting) -> Tensor:
     """(steps, batch, channels, height, width): the pictures without the first, the second, ... step."""
     steps = painting.keys.shape[-2]
-    rule = _config(painter).rule
+    rule = painting.config.rule
     repeat = lambda tensor: tensor.expand(steps, *tensor.shape)
     program = {name: repeat(tensor) for name, tensor in _program_for(painting, rule).items()}
     on = ~torch.eye(steps, dtype=torch.bool, device=painting.keys.device)[:, None, None, :, None]
     initial = painting.writes.initial
-    canvas = _write(painter, rule, _switch(program, on), None if initial is None else repeat(initial)).canvas
+    canvas = _write(painting.config, rule, _switch(program, on), None if initial is None else repeat(initial)).canvas
     if painting.refined is not None:
         return painter.refine(canvas.flatten(0, 1)).unflatten(0, (steps, -1))
     return as_images(canvas, painting.config)

@@ -123,9 +123,12 @@ class DownsampleBlock(nn.Module):
         return deep + leaky(self.average(F.avg_pool2d(x, 2)))
 
 
+_SLOPE = 0.1
+
+
 def leaky(x: Tensor) -> Tensor:
     """The leaky ReLU of this network: slope 0.1."""
-    return F.leaky_relu(x, 0.1)
+    return F.leaky_relu(x, _SLOPE)
 
 # %% ../nbs/03_lightgan.ipynb #4dea8fef
 class Decoder(nn.Module):
@@ -274,7 +277,7 @@ def kept_parameters(old: Discriminator, new: Discriminator) -> dict[str, str]:
             kept[name] = former
     return kept
 
-
+# %% ../nbs/03_lightgan.ipynb #37c445bf
 @patch
 @torch.no_grad()
 def grown(
@@ -282,19 +285,45 @@ def grown(
     size: int,  # of the images that it is for now, pixels
 ) -> Discriminator:
     """
-    A new discriminator for larger images that ends in this one's blocks; what is new is drawn from torch's generator.
+    A new discriminator for larger images, which judges them by their averages at first, as this one does.
+
+    What is new besides is drawn from torch's generator; attention that is new adds nothing at first.
 
     Raises `ValueError` for a size that is smaller, or no power of two.
     """
     config = replace(self.config, image_size=size)
     if size < self.config.image_size:
         raise ValueError(f"a discriminator of {self.config.image_size} x {self.config.image_size} grows, not to {size}")
+    if size > 2 * self.config.image_size:
+        return self.grown(size // 2).grown(size)
     like = next(self.parameters())
     discriminator = Discriminator(config).to(like.device, like.dtype).train(self.training)
     theirs, ours = dict(self.named_parameters()), dict(discriminator.named_parameters())
-    for name, former in kept_parameters(self, discriminator).items():
+    kept = kept_parameters(self, discriminator)
+    for name, former in kept.items():
         ours[name].copy_(theirs[former]).requires_grad_(theirs[former].requires_grad)
+    for name in ours.keys() - kept.keys():
+        if name.startswith("attentions") and ".out." in name:
+            ours[name].zero_()  # it adds nothing at first
+    if len(self.downsamples) < len(discriminator.downsamples):
+        _hand_on_averages(*discriminator.downsamples[:2], self.downsamples[0])
     return discriminator
+
+# %% ../nbs/03_lightgan.ipynb #b0394037
+@torch.no_grad()
+def _hand_on_averages(new: DownsampleBlock, after: DownsampleBlock, old: DownsampleBlock) -> None:
+    """Let a new block give the averages of an image, and the next one read them as `old`, its former self, did."""
+    count = old.strided.in_channels
+    signs = torch.cat([torch.eye(count), -torch.eye(count)])[:, :, None, None].to(new.average.weight)
+    if len(new.average.weight) < len(signs):  # too few channels: nothing is handed on
+        return
+    for layer, weights in ((new.average, signs), (new.plain, 0)):
+        layer.weight[: len(signs)] = weights
+        layer.bias[: len(signs)] = 0
+    for name in ("strided", "average"):
+        read = getattr(old, name).weight / (1 + _SLOPE)
+        weight = getattr(after, name).weight.zero_()
+        weight[:, : len(signs)] = torch.cat([read, -read], 1)
 
 # %% ../nbs/03_lightgan.ipynb #eec96600
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))

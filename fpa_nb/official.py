@@ -38,7 +38,7 @@ from fpa_nb.official_settings import (
     official_state,
     whole_official_state,
 )
-from .painter import LATER_SETTINGS, Painter, PainterConfig
+from .painter import LATER_SETTINGS, Painter, PainterConfig, in_colour
 from .refiner import RefinedPainter
 from .rules import RULES
 from .run import Start, load_optimiser
@@ -424,8 +424,9 @@ def save_official(
     """
     Write a game as a checkpoint file of the official code, and its arguments into `args.txt` beside it.
 
-    Raises `ValueError`, before anything is written, for what the official code does not know, such as the gains of
-    a resized painter, and if there is an `args.txt` of another model. Warns of settings with which the official code does not load the file.
+    Raises `ValueError`, before anything is written, for what the official code does not know, such as the gains of a
+    resized painter, and if there is an `args.txt` of another model. Warns of settings with which the official code
+    does not load the file.
     """
     path = from_root(path)
     arguments = path.with_name("args.txt")
@@ -513,8 +514,9 @@ def official_steps(
     """The pictures of one painting's steps as the official code makes them: first all updates, then all canvases."""
     painter = generator.painter if isinstance(generator, RefinedPainter) else generator
     painting = painter.paint(latents)
-    final = painting.canvases[0, -1]
-    updates, canvases = (_scaled(matrices[0], final.norm()) for matrices in (painting.updates, painting.canvases))
+    updates, canvases = (in_colour(matrices[0], painter.config) for matrices in (painting.updates, painting.canvases))
+    final = canvases[-1]
+    updates, canvases = (_scaled(matrices, final.norm()) for matrices in (updates, canvases))
     if isinstance(generator, RefinedPainter):
         refined = generator.unet(final.unsqueeze(0))
         updates = torch.cat([updates, final - refined])

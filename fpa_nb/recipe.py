@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass as plain_dataclass, field, fields, is_
 from functools import cache
 from itertools import accumulate, pairwise
 
+from fastcore.basics import patch
 from pydantic import ConfigDict, NonNegativeInt, PositiveInt, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 from torch import nn
@@ -78,11 +79,7 @@ class Recipe:
         if self.grow.sizes:
             _check_stages(self)
 
-    def stage(self, step: int) -> "Recipe":
-        """The recipe of the stage that a training step belongs to; of a recipe that does not grow, the recipe itself."""
-        return next((recipe for steps, recipe in stages(self) if step in steps), stages(self)[-1][1])
-
-
+# %% ../nbs/05b_recipe.ipynb #16f527b2
 _PARTS_WITH_IMAGE_SHAPE = [part.name for part in fields(Recipe) if hasattr(part.type, "image_size")]
 WRITTEN_EVERY = ("log_every", "sample_every", "save_every", "score_every")
 FREE_TO_CHANGE = ("steps", *WRITTEN_EVERY, "gan.penalty_parts", "gan.compiled")  # may differ when a run goes on
@@ -321,10 +318,18 @@ def stages(recipe: Recipe) -> tuple[tuple[range, Recipe], ...]:
     if not recipe.grow.sizes:
         return ((range(recipe.steps), recipe),)
     sizes = recipe.grow.sizes
-    earlier = [_at_size(recipe, *shape) for shape in zip(sizes, recipe.grow.batches or [recipe.batch_size] * len(sizes))]
+    batches = recipe.grow.batches or [recipe.batch_size] * len(sizes)
+    earlier = [_at_size(recipe, size, batch) for size, batch in zip(sizes, batches)]
     ends = [0, *accumulate(recipe.grow.steps), recipe.steps]
     found = zip(pairwise(ends), [*earlier, replace(recipe, grow=GrowConfig())])
     return tuple((range(*steps), stage) for steps, stage in found)
+
+
+@patch
+def stage(self: Recipe, step: int) -> Recipe:
+    """The recipe of the stage that a training step belongs to; itself, if it does not grow."""
+    return next((recipe for steps, recipe in stages(self) if step in steps), stages(self)[-1][1])
+
 
 
 def _at_size(recipe: Recipe, size: int, batch_size: int) -> Recipe:
@@ -333,7 +338,7 @@ def _at_size(recipe: Recipe, size: int, batch_size: int) -> Recipe:
     shaped["painter"], _ = resized_settings(recipe.painter, size)
     return replace(recipe, batch_size=batch_size, grow=GrowConfig(), **shaped)
 
-
+# %% ../nbs/05b_recipe.ipynb #a1fe7568
 def _check_stages(recipe: Recipe) -> None:
     """Raise `ValueError` for a model that cannot grow, and for sizes and steps of stages that do not fit the last."""
     growing = [name for name, model in MODELS.items() if model.kind is Painter]

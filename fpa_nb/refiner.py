@@ -16,7 +16,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .painter import Painter, PainterConfig, Painting, Pretrained
+from .painter import Painter, PainterConfig, Painting, Pretrained, in_colour
 
 # %% ../nbs/02_refiner.ipynb #f404edfb
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -191,7 +191,8 @@ class RefinedPainter(nn.Module, Pretrained):
         if any(size % smallest for size in canvas.shape[2:]):
             height, width = canvas.shape[2:]
             raise ValueError(f"this U-Net needs height and width to be multiples of {smallest}, not {height} x {width}")
-        image = self.unet(canvas.tanh() if self.config.tanh_canvas else canvas)
+        seen = in_colour(canvas, self.painter.config)
+        image = self.unet(seen.tanh() if self.config.tanh_canvas else seen)
         return image.tanh() if self.painter.config.tanh_output else image
 
     def paint(self, latents: Tensor, size: int | tuple[int, int] | None = None) -> Painting:

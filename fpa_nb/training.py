@@ -509,8 +509,8 @@ def run_summary(run: Run, data: ImageData, device: str = "auto", timed: bool = T
         f"results in {run.place}",
     ]
     for steps, stage in stages(recipe)[:-1]:
-        size = stage.painter.image_size
-        lines.insert(-1, f"to step {steps.stop} images of {size} x {size}, batch {stage.batch_size} x {recipe.accumulate}")
+        size, batch = stage.painter.image_size, f"{stage.batch_size} x {recipe.accumulate}"
+        lines.insert(-1, f"to step {steps.stop} images of {size} x {size}, batch {batch}")
     if timed and recipe.steps - done >= 100:
         left = [(len(range(max(done, steps.start), steps.stop)), stage) for steps, stage in stages(recipe)]
         minutes = sum(count * expected_seconds(stage, data, device) for count, stage in left if count) / 60

@@ -7,8 +7,11 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -48,6 +51,22 @@ def chromium():
         browser = playwright.chromium.launch(executable_path=find_chromium(), headless=True, args=quiet)
         yield browser
         browser.close()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
+@contextlib.contextmanager
+def served(folder, **types):
+    """A folder served from this machine, some endings with other types: its address."""
+    extensions = Quiet.extensions_map | {f".{ending}": kind for ending, kind in types.items()}
+    handler = type("Handler", (Quiet,), {"extensions_map": extensions})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=folder))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
 
 
 def watch(page) -> tuple[list[str], list[str]]:

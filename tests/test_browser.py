@@ -10,7 +10,7 @@ from fpa_nb.explorer import export_html
 from fpa_nb.interventions import Edit, apply_edit
 from fpa_nb.models import load_painter
 from fpa_nb.painter import sample_latents
-from lab import ROOT, screenshot, watch
+from lab import ROOT, screenshot, served, watch
 
 pytestmark = pytest.mark.browser
 
@@ -172,10 +172,18 @@ def test_documentation(browser, tmp_path):
     command = [sys.executable, ROOT / ".ci" / "docs.py", tmp_path]
     built = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert built.returncode == 0 and ", 0 warnings" in built.stdout, built.stdout + built.stderr
+    assert "torch.onnx" not in built.stdout + built.stderr
     page = browser.new_page()
     errors, requests = watch(page)
-    page.goto((tmp_path / "index.html").as_uri())
-    page.get_by_role("link", name="Programming rules", exact=True).first.click()
+    with served(tmp_path) as address:
+        page.goto(f"{address}index.html")
+        page.frame_locator("iframe").locator("#picture").wait_for()  # the painter itself, at the top
+        page.get_by_role("link", name="Results", exact=True).first.click()
+        page.get_by_role("link", name="The report", exact=True).click()
+        assert page.locator("h1").inner_text() == "Results" and page.url == f"{address}report/index.html"
+        assert all(url.startswith((address, "data:", "blob:", "about:")) for url in requests)
+    requests.clear()
+    page.goto((tmp_path / "00_rules.html").as_uri())
     page.wait_for_load_state()
     assert page.title().startswith("Programming rules")
     assert page.locator("math").count() > 10 and page.locator(".cell_output img").count() > 2

@@ -27,7 +27,7 @@ from fpa_nb.lightgan import LightGenerator
 from fpa_nb.augmentation import AUGMENTATIONS
 from fpa_nb.official import discriminator_from_official, generator_from_official, load_official, official_steps
 from fpa_nb.official_settings import official_name, official_state, whole_official_state
-from fpa_nb.painter import slerp
+from fpa_nb.gallery import slerp
 
 ROOT = Path(__file__).resolve().parent.parent
 CASES = Path(os.environ.get("FPA_CASES", ROOT.parent / "shared" / "cases"))

@@ -114,7 +114,7 @@ GROWING += "painter.key_gain=1.4142135623731"
 
 
 def test_growing_with_two_processes(tmp_path):
-    words = {"steps": 2, "image_size": 32, "overrides": GROWING, "device": "cpu", "cache_dir": str(tmp_path / "prepared")}
+    words = {"steps": 2, "image_size": 32, "overrides": GROWING, "device": "cpu", "cache_dir": str(tmp_path / "cache")}
     fpa_train(checked(TrainParameters, name="alone", runs_dir=str(tmp_path / "runs"), **words))
     alone = tmp_path / "runs" / "digits" / "fpa" / "alone"
     two, said = start(tmp_path, "two", num_processes=2, **words)

@@ -62,7 +62,7 @@ def test_copy_paste_apply_undo(lab):
         )
 
         button("Apply").click()  # what the notebook has set up
-        widget.get_by_text("edit 1: rank 1, from 16 pictures").wait_for()
+        widget.get_by_text("edit 1: rank 2, from 16 pictures").wait_for()
         page.wait_for_timeout(500)
         screenshot(widget, "rewriting.png")
         button("Undo").click()
@@ -85,12 +85,12 @@ def test_copy_paste_apply_undo(lab):
         unedited = shown.look()
 
         button("Apply").click()
-        widget.get_by_text("edit 1: rank 1, from 11 pictures").wait_for()
+        widget.get_by_text("edit 1: rank 2, from 11 pictures").wait_for()
         edited = shown.look()
         assert edited["alike_before"] != edited["alike_after"] and edited["rest_before"] != edited["rest_after"]
 
         button("Apply").click()  # the same rule once more, on top
-        widget.get_by_text("edit 2: rank 1").wait_for()
+        widget.get_by_text("edit 2: rank 2").wait_for()
         button("Undo").click()
         widget.get_by_text("taken back; 1 left").wait_for()
         shown.seen = edited

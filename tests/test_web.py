@@ -1,29 +1,32 @@
 """The page that paints: its modules against fpa_nb with node, and the built page in a real browser."""
 
 import json
+import re
 import shutil
 import subprocess
-import threading
 import warnings
-from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from unittest.mock import patch
 from urllib.parse import urlencode
 
+import numpy as np
+import onnxruntime
 import pytest
 import torch
+from PIL import Image
+from sklearn.datasets import load_sample_image
 
-from fpa_nb.browser import PAINTERS, build_page
-from fpa_nb.gallery import interpolate
+from fpa_nb.browser import OPENING_SEED, PAINTERS, build_page, export_onnx, opening, page_weights
+from fpa_nb.gallery import interpolate, slerp
 from fpa_nb.interventions import Edit, apply_edit, parse_steps, step_order
 from fpa_nb.models import find_official, load_painter
 from fpa_nb.official import save_official
-from fpa_nb.painter import Painter, PainterConfig, sample_latents, slerp
+from fpa_nb.painter import Painter, PainterConfig, sample_latents, write_program
 from fpa_nb.recipe import make_recipe
+from fpa_nb.refiner import RefinedPainter, RefinerConfig
 from fpa_nb.rules import RULES
 from fpa_nb.run import build_gan
+from lab import served
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = {"image_size": 12, "latent_dim": 16, "steps": 7, "mini_latent_dim": 4, "mini_input_size": 8, "hidden_size": 24}
@@ -31,7 +34,7 @@ SMALL = {"image_size": 12, "latent_dim": 16, "steps": 7, "mini_latent_dim": 4, "
 
 def small_painter(**settings) -> Painter:
     torch.manual_seed(0)
-    return Painter(PainterConfig(**SMALL, head_init=4, **settings)).eval().requires_grad_(False)
+    return Painter(PainterConfig(**SMALL | {"head_init": 4} | settings)).eval().requires_grad_(False)
 
 
 def settings_of(painter: Painter) -> dict:
@@ -109,7 +112,9 @@ def random_cases() -> dict:
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="no Node.js on this machine")
 def test_modules_compute_what_fpa_nb_computes(tmp_path, monkeypatch):
-    cases = {"rules": rule_cases(), "edits": edit_cases()} | random_cases()
+    cases = {"rules": rule_cases(), "edits": edit_cases(), "resampled": resampled_cases()} | random_cases()
+    cases |= {"networks": network_cases(tmp_path), "trained": trained_cases(tmp_path), "matrices": matrix_cases()}
+    cases |= {"sizes": size_cases(tmp_path)}
     (tmp_path / "cases.json").write_text(json.dumps(cases))
     monkeypatch.setenv("FPA_WEB_CASES", str(tmp_path / "cases.json"))
     done = subprocess.run(["node", "--test"], cwd=ROOT / "web", capture_output=True, text=True, timeout=120)
@@ -117,33 +122,104 @@ def test_modules_compute_what_fpa_nb_computes(tmp_path, monkeypatch):
     assert "# fail 0" in done.stdout and "# skipped 0" in done.stdout
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *args):
-        pass
+NETWORKS = [
+    {}, {"inputs": "v1"}, {"inputs": "split", "latent_dim": 28}, {"positional": True}, {"tanh_mini_latents": False},
+    {"inputs": "v1", "positional": True}, {"num_layers": 2}, {"latent_to_state": False}, {"wide_dim": 20},
+    {"tanh_values": True}, {"sigmoid_betas": False}, {"vector_betas": True}, {"learned_canvas": True},
+    {"tanh_output": False}, {"channels": 1}, {"colours": "opponent"}, {"colours": "opponent", "tanh_output": False},
+    {"slow": "transformer", "latent_to_state": False, "mini_input_size": 24},
+    {"rule": "oja", "softmax_keys": False, "head_init": 1}, *({"rule": name} for name in RULES),
+]  # fmt: skip
 
 
-@contextmanager
-def served(folder, **types):
-    """A folder served from this machine, some endings with other types: its address."""
-    extensions = Quiet.extensions_map | {f".{ending}": kind for ending, kind in types.items()}
-    handler = type("Handler", (Quiet,), {"extensions_map": extensions})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=folder))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
+def network_cases(folder: Path) -> list[dict]:
+    found = []
+    for number, change in enumerate(NETWORKS):
+        painter = small_painter(**change)
+        file = folder / f"{number}.safetensors"
+        file.write_bytes(page_weights(painter, half=False))
+        latents = sample_latents(painter, 1, seed=number)
+        painting = painter.paint(latents)
+        case = {"name": str(change), "file": str(file), "latents": latents[0].tolist(), "program": program_of(painting)}
+        found.append(case | {"picture": painting.images.flatten().tolist()})
+    return found
+
+
+def trained_cases(folder: Path) -> list[dict]:
+    found = []
+    for name in ("digits", "smiles"):
+        painter = load_painter(PAINTERS[name][1])
+        files = {"file": page_weights(painter), "opening": opening(painter)}
+        for kind, content in files.items():
+            (folder / f"{name}.{kind}").write_bytes(content)
+        latents = sample_latents(painter, 1, OPENING_SEED)
+        export_onnx(painter, folder / f"{name}.onnx")
+        session = onnxruntime.InferenceSession(folder / f"{name}.onnx", providers=["CPUExecutionProvider"])
+        names = ["keys", "values", "betas"]
+        made = session.run(names, {"latents": latents.numpy()})
+        program = {name: torch.from_numpy(x) for name, x in zip(names, made)}
+        outside = write_program(painter.config, program).canvas.tanh()
+        case = {"name": name, "seed": OPENING_SEED} | {kind: str(folder / f"{name}.{kind}") for kind in files}
+        found.append(case | {"picture": painter(latents).flatten().tolist(), "onnx": outside.flatten().tolist()})
+    return found
+
+
+def resampled_cases() -> list[dict]:
+    curves = [torch.randn(n, generator=torch.Generator().manual_seed(n)) for n in (1, 2, 12, 16)]
+    longer = lambda curve, size: torch.nn.functional.interpolate(curve[None, None], size=size, mode="linear")[0, 0]
+    pairs = [(curve, size) for curve in curves for size in (len(curve), 17, 48, 101)]
+    return [{"curve": c.tolist(), "size": size, "wanted": longer(c, size).tolist()} for c, size in pairs]
+
+
+SIZES = [
+    *({"rule": name} for name in RULES), {"rule": "oja", "softmax_keys": False}, {"softmax_keys": False},
+    {"tanh_values": True}, {"learned_canvas": True}, {"vector_betas": True}, {"colours": "opponent"},
+]  # fmt: skip
+
+
+def size_cases(folder: Path) -> list[dict]:
+    """Pictures in another size than the painter's own, and painters that were made so."""
+    found = []
+    for number, change in enumerate(SIZES):
+        painter = small_painter(**change)
+        latents = sample_latents(painter, 1, seed=number)
+        for kind, written in {"own": painter, "resized": painter.resized((30, 24))}.items():
+            file = folder / f"size_{number}_{kind}.safetensors"
+            file.write_bytes(page_weights(written, half=False))
+            image = written.paint(latents, (60, 48)).images
+            case = {"name": f"{change}, {kind}", "file": str(file), "latents": latents[0].tolist()}
+            found.append(case | {"height": 60, "width": 48, "picture": image.flatten().tolist()})
+    return found
+
+
+def matrix_cases() -> list[dict]:
+    draw = lambda *shape: torch.randn(*shape, generator=torch.Generator().manual_seed(3))
+    given = {"square": draw(9, 9), "high": draw(12, 5), "wide": draw(5, 12), "of rank 2": draw(8, 2) @ draw(2, 6)}
+    given["two equal sizes"] = torch.diag(torch.tensor([2.0, 1, 1, 0]))
+    return [
+        {"name": name, "rows": len(x), "columns": len(x[0]), "matrix": x.flatten().tolist(),
+         "sizes": torch.linalg.svdvals(x).tolist()} for name, x in given.items()
+    ]  # fmt: skip
 
 
 ODD_NAMES = ("my painter", "#1: 100 %", "a+b&c=d?")
+REFINED = "refined"
+
+
+def refined_painter() -> RefinedPainter:
+    torch.manual_seed(0)
+    config = PainterConfig(**SMALL | {"image_size": 16, "channels": 1, "head_init": 4})
+    return RefinedPainter(config, RefinerConfig(widths=(2,))).eval().requires_grad_(False)
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """The folder of the built page: with the digits' painter, with some of odd names, and with one of the authors."""
+    """The folder of the built page: digits, painters of odd names, a refined one, and one of the authors."""
     if shutil.which("npm") is None:
         pytest.skip("no npm on this machine")
     folder = tmp_path_factory.mktemp("site")
     painters = {name: (f"the painter {name}", small_painter(channels=1)) for name in ODD_NAMES}
-    painters = {"digits": PAINTERS["digits"]} | painters
+    painters = {"digits": PAINTERS["digits"]} | painters | {REFINED: ("refined", refined_painter())}
     small = {f"painter.{name}": value for name, value in SMALL.items() if name != "image_size"}
     gan = build_gan(make_recipe("folder", image_size=32, overrides=small | {"discriminator.fmap_max": 8}))
     with warnings.catch_warnings():
@@ -162,31 +238,43 @@ def site(built):
 
 
 @pytest.fixture
-def page(browser, site):
-    """A page that notes what goes wrong; `page.open("#seed=3")` waits until that is painted."""
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
-    page.wrong = []
-    page.on("console", lambda m: page.wrong.append(m.text) if m.type == "error" else None)
-    page.on("pageerror", lambda error: page.wrong.append(str(error)))
-    page.on("request", lambda request: None if request.url.startswith(site) else page.wrong.append(request.url))
+def opened(browser, site):
+    """Pages that note what goes wrong: `opened("#seed=3", has_touch=True)` waits until that is painted."""
+    pages = []
 
-    def open_address(address=""):
-        page.goto("about:blank")
-        page.wrong.clear()
+    def open_page(address="", wait=True, **options):
+        options = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce"} | options
+        page = browser.new_page(**options)
+        pages.append(page)
+        page.wrong, page.asked = [], []
+        page.on("console", lambda m: page.wrong.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda error: page.wrong.append(str(error)))
+        page.on("request", lambda request: page.asked.append(request.url))
         page.goto(site + address)
-        page.wait_for_function("globalThis.fpa?.shown()", timeout=60_000)
+        if wait:
+            wait_for(page, "fpa.shown()?.painter.complete && document.querySelector('#progress').hidden")
+        return page
 
-    page.open = open_address
-    yield page
-    page.close()
+    yield open_page
+    for page in pages:
+        assert [url for url in page.asked if not url.startswith((site, "blob:", "data:"))] == []
+        page.close()
+
+
+def wait_for(page, what: str) -> None:
+    page.wait_for_function(what, timeout=60_000)
 
 
 def picture(page, row: str = "changed") -> torch.Tensor:
-    """What a canvas element shows, from 0 to 1."""
-    script = """row => { const e = document.getElementById(row + '-picture');
+    """The picture as painted, or with the changes: (channels * height * width) numbers."""
+    return torch.tensor(page.evaluate("row => [...fpa.shown().pictures[row]]", row))
+
+
+def drawn(page) -> torch.Tensor:
+    """What the large canvas element shows, from 0 to 1: (height * width, 3)."""
+    script = """() => { const e = document.getElementById('picture');
         return [...e.getContext('2d').getImageData(0, 0, e.width, e.height).data] }"""
-    pixels = torch.tensor(page.evaluate(script, row)).reshape(-1, 4)[:, :3]
-    return pixels / 255
+    return torch.tensor(page.evaluate(script)).reshape(-1, 4)[:, :3] / 255
 
 
 def wanted(painter, seed=3, second=5, toward=0.0, **given) -> torch.Tensor:
@@ -194,34 +282,60 @@ def wanted(painter, seed=3, second=5, toward=0.0, **given) -> torch.Tensor:
     painting = painter.paint(interpolate(toward, first, other, "spherical"))
     order = step_order(given.pop("order", "as painted"), painter.config.steps, given.pop("shuffle", 0))
     off = parse_steps(given.pop("off", ""), painter.config.steps)
-    image = apply_edit(painter, painting, Edit(off=off, order=order, **given), painter.paint(other)).images[0]
-    return image.clamp(0, 1).expand(3, -1, -1).flatten(1).T
+    return apply_edit(painter, painting, Edit(off=off, order=order, **given), painter.paint(other)).images[0]
 
 
 VISITS = {
-    "": {}, "#seed=11": {"seed": 11}, "#toward=0.4&second=9": {"toward": 0.4, "second": 9}, "#off=5-8": {"off": "5-8"},
-    "#scale=1.5": {"beta_scale": 1.5}, "#borrow=keys": {"borrow": ("keys",)}, "#rule=hebbian": {"rule": "hebbian"},
-    "#borrow=values+betas": {"borrow": ("values", "betas")}, "#rule=oja": {"rule": "oja"},
-    "#order=reversed": {"order": "reversed"}, "#order=shuffled&shuffle=4": {"order": "shuffled", "shuffle": 4},
+    "": {}, "seed=11": {"seed": 11}, "toward=0.4&second=9": {"toward": 0.4, "second": 9}, "off=5-8": {"off": "5-8"},
+    "scale=1.5": {"beta_scale": 1.5}, "borrow=keys": {"borrow": ("keys",)}, "rule=hebbian": {"rule": "hebbian"},
+    "borrow=values+betas": {"borrow": ("values", "betas")}, "rule=oja": {"rule": "oja"},
+    "order=reversed": {"order": "reversed"}, "order=shuffled&shuffle=4": {"order": "shuffled", "shuffle": 4},
 }  # fmt: skip
 
 
 @pytest.mark.browser
-def test_paints_what_python_paints(page):
+def test_paints_what_python_paints(opened):
     painter = load_painter("reports/digits/fpa")
+    page = opened()
     for address, given in VISITS.items():
-        page.open(address)
-        assert (picture(page) - wanted(painter, **given)).abs().mean() < 1 / 255, address
-        assert not page.wrong, (address, page.wrong)
+        page.evaluate("address => fpa.go(address)", f"#pixels=1&{address}")
+        image = wanted(painter, **given)
+        assert (picture(page) - image.flatten()).abs().max() < 1 / 255, address
+        shown = image.clamp(0, 1).expand(3, -1, -1).flatten(1).T
+        assert (drawn(page) - shown).abs().max() < 1 / 255, address
+    assert not page.wrong and not [url for url in page.asked if "onnx" in url or "vendor" in url]
 
 
 @pytest.mark.browser
 @pytest.mark.parametrize("name", [*ODD_NAMES, "cats"])
-def test_a_painter_of_any_name_is_found(page, name):
-    page.open("#" + urlencode({"model": name, "seed": 4}))
+def test_a_painter_of_any_name_is_found(opened, name):
+    page = opened("#" + urlencode({"model": name, "seed": 4}))
     assert page.input_value("[name=model]") == name and not page.wrong
     if name in ODD_NAMES:
-        assert (picture(page) - wanted(small_painter(channels=1), seed=4)).abs().mean() < 1 / 255
+        assert (picture(page) - wanted(small_painter(channels=1), seed=4).flatten()).abs().max() < 1 / 255
+
+
+@pytest.mark.browser
+def test_a_refined_painter_brings_its_runtime(opened):
+    page = opened(f"#model={REFINED}&seed=6")
+    painter = refined_painter()
+    with torch.no_grad():
+        image = painter(sample_latents(painter, 1, 6))[0]
+    assert (picture(page) - image.flatten()).abs().max() < 1e-3 and not page.wrong
+    assert [url for url in page.asked if url.endswith(".wasm")]
+
+
+@pytest.mark.browser
+def test_without_webassembly(browser, site):
+    page = browser.new_page()
+    page.add_init_script("delete globalThis.WebAssembly")
+    page.goto(site)
+    wait_for(page, "globalThis.fpa?.shown()?.painter.complete")  # a plain painter does without
+    page.select_option("[name=model]", REFINED)
+    wait_for(page, "document.getElementById('status').textContent.includes('needs WebAssembly')")
+    page.select_option("[name=model]", "digits")
+    wait_for(page, "fpa.shown().model === 'digits' && document.getElementById('status').textContent === ''")
+    page.close()
 
 
 @pytest.mark.browser
@@ -230,7 +344,7 @@ def test_modules_of_another_type_are_told(browser, built, mjs):
     page = browser.new_page()
     with served(built, mjs=mjs) as address:
         page.goto(f"{address}paint/")
-        page.wait_for_function("document.getElementById('status').textContent.includes('the type text/javascript')")
+        wait_for(page, "document.getElementById('status').textContent.includes('the type text/javascript')")
         assert page.get_attribute("#status", "class") == "error"
     page.close()
 
@@ -242,70 +356,232 @@ def test_a_page_from_a_file_says_how_to_serve_it(browser, built, address):
         (built / "copy of paint").symlink_to(built / "paint")
     page = browser.new_page()
     page.goto(f"{built.as_uri()}/{address}")
-    page.wait_for_function("document.getElementById('status').textContent.includes('run python -m http.server in')")
+    wait_for(page, "document.getElementById('status').textContent.includes('run python -m http.server in')")
+    assert page.is_visible("#ready")
     page.close()
 
 
 @pytest.mark.browser
-def test_what_else_is_missing_is_told(browser, built, tmp_path):
-    for lost in ("vendor/ort.wasm.min.mjs", "painters.json", "models/digits.onnx"):
+def test_without_javascript_there_is_a_picture_and_a_sentence(browser, site):
+    page = browser.new_page(java_script_enabled=False)
+    page.goto(site)
+    assert page.is_visible("#ready") and "This page needs JavaScript" in page.inner_text("noscript")
+    page.close()
+
+
+@pytest.mark.browser
+def test_what_is_missing_is_told(browser, built, tmp_path):
+    for lost in ("main.mjs", "painters.json", "models/digits.opening.safetensors", "models/digits.safetensors"):
         copy = shutil.copytree(built / "paint", tmp_path / lost.replace("/", "-"))
         (copy / lost).unlink()
         page = browser.new_page()
         with served(copy) as address:
             page.goto(address)
-            page.wait_for_function("document.getElementById('status').className === 'error'")
-            assert "loading" not in page.inner_text("#status")
+            wait_for(page, "document.getElementById('status').className === 'error'")
+            assert "loading" not in page.inner_text("#status") and not page.is_visible("#progress")
+            if lost == "models/digits.safetensors":  # its first picture can be changed nevertheless
+                page.fill("[name=off]", "3")
+                wait_for(page, "fpa.shown().edited")
+                assert page.is_disabled("#another")
         page.close()
 
 
 @pytest.mark.browser
-def test_keyboard_address_and_messages(page):
-    page.open("#seed=4")
+def test_opens_before_its_weights_are_there(browser, site):
+    page = browser.new_page()
+    held = []
+    page.route("**/digits.safetensors", lambda route: held.append(route))
+    page.goto(site)
+    assert page.is_visible("#ready") or page.is_visible("#picture")
+    wait_for(page, "globalThis.fpa?.shown()")
+    assert (picture(page) - wanted(load_painter("reports/digits/fpa")).flatten()).abs().max() < 1 / 255
+    wait_for(page, "document.getElementById('play').textContent === 'pause'")  # it plays by itself
+    assert page.is_visible("#progress") and page.is_disabled("#another") and page.is_disabled("[name=seed]")
+    wait_for(page, "document.getElementById('play').textContent === 'play'")  # once
+    page.fill("[name=off]", "2-4")
+    wait_for(page, "fpa.shown().edited && fpa.shown().edit.off.length === 3")
+    held[0].continue_()
+    wait_for(page, "fpa.shown().painter.complete && !document.getElementById('another').disabled")
+    assert not page.is_visible("#progress")
+    wait_for(page, "document.querySelectorAll('#strip canvas').length === 12")
+    page.close()
+
+
+@pytest.mark.browser
+def test_keyboard_address_and_messages(opened):
+    page = opened("#seed=4")
     page.focus("[name=seed]")
     page.keyboard.press("ArrowUp")
-    page.wait_for_function("document.documentElement.dataset.shown?.includes('seed=5')")
+    wait_for(page, "document.documentElement.dataset.shown.includes('seed=5')")
     page.focus("#step")
     page.keyboard.press("Home")
-    assert page.inner_text("#step-text") == "step 1 of 16" and "step=1" in page.url
+    assert page.inner_text("#step-text") == "1 of 16"
+    wait_for(page, "location.hash.includes('step=1')")
     page.focus("#toggle")
     page.keyboard.press("Enter")
-    page.wait_for_function("document.documentElement.dataset.shown?.includes('off=1')")
+    wait_for(page, "document.documentElement.dataset.shown.includes('off=1')")
     assert (picture(page) - picture(page, "painted")).abs().max() > 0.01
     address = page.evaluate("location.hash")
     before = picture(page)
-    page.open(address)
-    assert torch.equal(picture(page), before) and page.inner_text("#step-text") == "step 1 of 16"
-    page.fill("[name=off]", "99")
-    page.wait_for_function("document.getElementById('status').textContent.includes('steps 1 to 16')")
+    again = opened(address)
+    assert torch.equal(picture(again), before) and again.inner_text("#step-text") == "1 of 16"
     page.click("#reset")
-    page.wait_for_function("!document.documentElement.dataset.shown.includes('off')")
+    wait_for(page, "!fpa.shown().edited")
     assert torch.equal(picture(page), picture(page, "painted")) and not page.wrong
 
 
 @pytest.mark.browser
-def test_play_and_save(page, tmp_path):
-    page.open()
+def test_steps_that_make_no_sense_keep_the_picture(opened):
+    page = opened("#off=99")
+    assert "steps 1 to 16" in page.inner_text("#off-message") and not page.evaluate("fpa.shown().edited")
+    page.fill("[name=off]", "3, 5")
+    wait_for(page, "fpa.shown().edit.off.length === 2 && document.getElementById('off-message').textContent === ''")
+    before = picture(page)
+    page.fill("[name=off]", "3, 5, x")
+    wait_for(page, "document.getElementById('off-message').textContent.includes('is no step')")
+    assert torch.equal(picture(page), before) and page.get_attribute("[name=off]", "aria-invalid") == "true"
+    page.fill("[name=seed]", "8")  # and everything else goes on
+    wait_for(page, "document.documentElement.dataset.shown.includes('seed=8')")
+    assert page.inner_text("#status") == "" and not page.wrong
+
+
+@pytest.mark.browser
+def test_another_painter_and_an_unknown_one(opened):
+    page = opened("#off=6-9, 12&step=14")
+    page.select_option("[name=model]", ODD_NAMES[0])
+    wait_for(page, f"fpa.shown().model === '{ODD_NAMES[0]}'")
+    assert page.input_value("[name=off]") == "6-7" and page.inner_text("#step-text") == "7 of 7"
+    page.evaluate("location.hash = 'model=lost&seed=2'")
+    wait_for(page, "fpa.shown().model === 'digits'")
+    assert 'no painter "lost"' in page.inner_text("#status") and not page.wrong
+
+
+@pytest.mark.browser
+def test_presets_bars_and_strip(opened):
+    page = opened()
+    names = page.locator("#presets button").all_inner_texts()
+    assert 4 <= len(names) <= 6 and names[0] == "as painted"
+    seen = []
+    for name in names:
+        page.locator("#presets").get_by_text(name, exact=True).click()
+        wait_for(page, f"fpa.shown().edited === {json.dumps(name != names[0])}")
+        wait_for(page, "!fpa.shown().edit.borrow.length || document.getElementById('second').width > 0")
+        seen.append(picture(page))
+    assert all((a - b).abs().max() > 0.01 for i, a in enumerate(seen) for b in seen[:i])
+    page.locator("#presets").get_by_text("as painted", exact=True).click()
+    wait_for(page, "!fpa.shown().edited")
+    box = page.locator("#painted-rates").bounding_box()
+    bar = {"x": box["width"] * 4.5 / 16, "y": 20}
+    page.locator("#painted-rates").click(position=bar)
+    assert page.inner_text("#step-text") == "5 of 16"
+    page.locator("#painted-rates").click(position=bar)
+    wait_for(page, "fpa.shown().edit.off.join() === '5'")
+    assert "0.00 now" in page.inner_text("#rate-text") and page.is_visible("#changed-rates")
+    wait_for(page, "document.querySelectorAll('#strip canvas').length === 12")
+    page.get_by_role("button", name="picture of seed 9").click()
+    wait_for(page, "document.documentElement.dataset.shown.includes('seed=9')")
+    assert page.get_attribute("#strip [data-seed='9']", "aria-pressed") == "true" and not page.wrong
+
+
+@pytest.mark.browser
+def test_play_and_save(opened, tmp_path):
+    page = opened("#step=16", reduced_motion="no-preference")
     page.click("#play")
-    page.wait_for_function("document.getElementById('step-text').textContent === 'step 3 of 16'")
-    page.click("#play")
+    pause = "parseInt(document.getElementById('step-text').textContent) in {3: 1, 4: 1, 5: 1, 6: 1, 7: 1}"
+    wait_for(page, f"{pause} && (document.getElementById('play').click(), true)")
     assert page.get_attribute("#play", "aria-pressed") == "false"
-    for button, ending, begins in (("#save-picture", ".png", b"\x89PNG"), ("#save-film", ".webm", b"\x1a\x45\xdf\xa3")):
-        with page.expect_download(timeout=30_000) as download:
+    wait_for(page, "/step=[3-9]/.test(location.hash)")  # the address has followed
+    page.fill("[name=off]", "2")
+    wait_for(page, "fpa.shown().edited")
+    saved = {"#save-picture": (".png", b"\x89PNG"), "#save-film": (".webm", b"\x1a\x45\xdf\xa3")}
+    for button, (ending, begins) in saved.items():
+        with page.expect_download(timeout=60_000) as download:
             page.click(button)
+            assert button == "#save-picture" or page.is_disabled("#save-film")  # no second one meanwhile
         file = tmp_path / download.value.suggested_filename
         download.value.save_as(file)
-        assert file.suffix == ending and file.read_bytes().startswith(begins)
+        assert file.name == f"digits-seed3-edited{ending}" and file.read_bytes().startswith(begins)
+    with Image.open(tmp_path / "digits-seed3-edited.png") as image:
+        assert image.size == (1024, 1024)
     assert not page.wrong
 
 
 @pytest.mark.browser
-def test_accessible_and_narrow(page):
-    page.set_viewport_size({"width": 360, "height": 740})
-    page.open()
+def test_motion_that_is_reduced(opened):
+    page = opened("#step=4")
+    assert page.inner_text("#play") == "next"
+    page.click("#play")
+    assert page.inner_text("#step-text") == "5 of 16"
+
+
+@pytest.mark.browser
+def test_a_photograph_is_painted_and_stays_here(opened, tmp_path):
+    photograph = load_sample_image("china.jpg")
+    Image.fromarray(photograph).save(tmp_path / "china.png")
+    page = opened()
+    asked = len(page.asked)
+    page.set_input_files("#choose", tmp_path / "china.png")
+    wait_for(page, "fpa.shown().model === 'photograph' && fpa.shown().painter.steps === 64")
+    height, width = page.evaluate("[fpa.shown().painter.height, fpa.shown().painter.width]")
+    assert (height, width) == (171, 256)
+    small = Image.fromarray(photograph).resize((width, height), Image.Resampling.BOX)
+    given = torch.tensor(np.asarray(small)).movedim(-1, 0) / 255
+    best = [u[:, :64] * s[:64] @ v[:64] for u, s, v in (torch.linalg.svd(channel) for channel in given)]
+    assert (picture(page) - torch.stack(best).flatten()).abs().mean() < 0.02  # browsers make pictures smaller otherwise
+    left = {}
+    for strokes in (64, 8):
+        page.fill("[name=strokes]", str(strokes))
+        wait_for(page, f"fpa.shown().painter.steps === {strokes}")
+        left[strokes] = float(re.search(r"leave over ([\d.]+)", page.inner_text("#left-over"))[1])
+    assert 2 * left[64] < left[8]
+    page.select_option("[name=order]", "reversed")
+    wait_for(page, "fpa.shown().edited")
+    assert torch.allclose(picture(page), picture(page, "painted"), atol=1e-4)
+    (tmp_path / "none.png").write_text("no picture")
+    page.set_input_files("#choose", tmp_path / "none.png")
+    wait_for(page, "document.getElementById('status').textContent.includes('no picture that this browser can read')")
+    assert page.asked[asked:] == [] and not page.wrong
+
+
+@pytest.mark.browser
+def test_embedded_and_copied(opened, site):
+    page = opened("?embed=1#seed=5")
+    assert page.is_visible("#picture") and page.is_visible("#play") and page.is_visible("#step")
+    assert not page.is_visible("#controls") and not page.is_visible("h1") and page.is_visible("#whole")
+    page = opened("#seed=5")
+    page.evaluate("() => { navigator.clipboard.writeText = async (text) => { globalThis.copied = text } }")
+    page.click("#copy-frame")
+    wait_for(page, "globalThis.copied")
+    assert f'<iframe src="{site}?embed=1#model=digits&seed=5"' in page.evaluate("copied")
+    page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('no')) }")
+    page.click("#copy-link")
+    wait_for(page, "document.getElementById('status').textContent.includes('copy it from the address bar')")
+
+
+@pytest.mark.browser
+def test_phone(opened):
+    page = opened(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, device_scale_factor=2)
+    for name in ("#picture", "#play", "#another"):
+        box = page.locator(name).bounding_box()
+        assert box["y"] >= 0 and box["y"] + box["height"] <= 844, name
+    sides = """() => [...document.querySelectorAll('button, select, input:not([type=checkbox]):not([type=file])')]
+        .filter(e => e.checkVisibility()).map(e => [e.id || e.name || 'strip', e.getBoundingClientRect().height])"""
+    assert [name for name, height in page.evaluate(sides) if height < 44] == []
+    page.locator("#copy-frame").scroll_into_view_if_needed()
+    box = page.locator("#picture").bounding_box()
+    assert box["y"] >= 0 and box["y"] + box["height"] < 500  # it has stayed
+    assert page.locator("#save-film").bounding_box()["y"] > box["y"] + box["height"]
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth") and not page.wrong
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [320, 640, 1280])
+def test_accessible_and_narrow(opened, width):
+    page = opened("#off=3&borrow=keys", viewport={"width": width, "height": 740})
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    unnamed = """() => [...document.querySelectorAll('input, select, button, canvas, svg')].filter(
-        e => !(e.labels?.length || e.textContent.trim() || e.getAttribute('aria-label'))).map(e => e.outerHTML)"""
+    unnamed = """() => [...document.querySelectorAll('input, select, button, canvas, svg, progress')].filter(
+        e => !(e.labels?.length || e.textContent.trim() || e.getAttribute('aria-label') ||
+               e.getAttribute('aria-hidden'))).map(e => e.outerHTML)"""
     assert page.evaluate(unnamed) == []
     text = {}
     for scheme in ("light", "dark"):
@@ -313,3 +589,7 @@ def test_accessible_and_narrow(page):
         text[scheme] = page.evaluate("getComputedStyle(document.body).color")
     assert text == {"light": "rgb(0, 0, 0)", "dark": "rgb(255, 255, 255)"}  # and the browser's own background
     assert not page.wrong
+
+
+def test_one_seed_opens_the_page():
+    assert f"OPENING_SEED = {OPENING_SEED};" in (ROOT / "web" / "state.mjs").read_text()

@@ -5,10 +5,12 @@ import { RULES, write } from "./rules.mjs";
 export const TAKEN = ["keys", "values", "betas"];
 export const ORDERS = ["as painted", "reversed", "shuffled"];
 
+const partsOf = (text) => text.replaceAll(",", " ").split(/\s+/).filter(Boolean);
+
 /** Step numbers from text such as `3, 5-8`. Throws a RangeError that says what is wrong. */
 export function parseSteps(text, steps) {
     const found = new Set();
-    for (const part of text.replaceAll(",", " ").split(/\s+/).filter(Boolean)) {
+    for (const part of partsOf(text)) {
         const match = /^(\d+)(?:-(\d+))?$/.exec(part);
         if (!match) throw new RangeError(`"${part}" is no step: write numbers and ranges, like 3, 5-8`);
         const first = Number(match[1]);
@@ -21,6 +23,28 @@ export function parseSteps(text, steps) {
     return [...found];
 }
 
+/** Text that names steps, without those beyond the last one: what is left of it for a shorter painting. */
+export function clampSteps(text, steps) {
+    const kept = [];
+    for (const part of partsOf(text)) {
+        const [, first, last = first] = /^(\d+)(?:-(\d+))?$/.exec(part) ?? [];
+        if (first === undefined || Number(last) <= steps) kept.push(part);
+        else if (Number(first) <= steps) kept.push(Number(first) < steps ? `${first}-${steps}` : first);
+    }
+    return kept.join(", ");
+}
+
+/** Step numbers as text: 3, 5-8. */
+export function stepsText(numbers) {
+    const sorted = [...numbers].sort((a, b) => a - b);
+    const ranges = [];
+    for (const t of sorted) {
+        if (ranges.length && ranges.at(-1)[1] === t - 1) ranges.at(-1)[1] = t;
+        else ranges.push([t, t]);
+    }
+    return ranges.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join(", ");
+}
+
 /** The steps, counted from 0, in the order in which they are written. */
 export function stepOrder(kind, steps, seed) {
     if (kind === "shuffled") return randperm(steps, seed);
@@ -29,8 +53,8 @@ export function stepOrder(kind, steps, seed) {
 }
 
 /** A program whose learning rates are those that the rule used: a first step that is written plain has rate 1. */
-export function asUsed(program, painter) {
-    if (!painter.plain_first || painter.rule !== "delta" || painter.initial) return program;
+export function asUsed(program, { plain_first: plain, rule, initial }) {
+    if (!plain || rule !== "delta" || initial) return program;
     const betas = Float32Array.from(program.betas);
     const size = betas.length / (program.channels * program.steps);
     for (let c = 0; c < program.channels; c++) betas.fill(1, c * program.steps * size, (c * program.steps + 1) * size);
@@ -74,12 +98,12 @@ export function editedProgram(program, edit, other) {
     return changed;
 }
 
-/** A painting: a program, and what a rule makes of it. */
-export function paint(program, painter, rule = painter.rule) {
-    return { ...program, ...write(program, rule, { initial: painter.initial, softmaxKeys: painter.softmax_keys }) };
+/** A painting: a program, and what a rule makes of it on an empty or given canvas. */
+export function paint(program, { rule, softmax_keys: softmaxKeys, initial = null }) {
+    return { ...program, ...write(program, rule, { initial, softmaxKeys }) };
 }
 
 /** A painting with its program changed and written again. */
 export function applyEdit(program, painter, edit, other) {
-    return paint(editedProgram(program, edit, other), painter, edit.rule || painter.rule);
+    return paint(editedProgram(program, edit, other), { ...painter, rule: edit.rule || painter.rule });
 }

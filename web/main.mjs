@@ -1,53 +1,94 @@
 // The page: controls change the state, the state is painted, the address follows.
-import { applyEdit, editedProgram, ORDERS, parseSteps } from "./edit.mjs";
+import { clickedStep } from "./bars.mjs";
+import { enable, fillChoices, fillPainters, readState, sayOff, showState } from "./controls.mjs";
+import { applyEdit, clampSteps, parseSteps, stepOrder, stepsText } from "./edit.mjs";
+import { fetchJson } from "./fetch.mjs";
 import { saveFilm, savePicture } from "./film.mjs";
 import { PATHS } from "./latents.mjs";
-import { listPainters, Painter } from "./painter.mjs";
-import { canvasAfter, draw, framedUpdate, rateBars, rates } from "./picture.mjs";
-import { RULES } from "./rules.mjs";
-import { DEFAULTS, fromAddress, toAddress } from "./state.mjs";
+import { Painter } from "./painter.mjs";
+import { bestStrokes, leftOver, Photograph, PHOTOGRAPH, readPhotograph } from "./photograph.mjs";
+import { draw } from "./picture.mjs";
+import { Player } from "./player.mjs";
+import { MIDDLE, presets, UNCHANGED } from "./presets.mjs";
+import { screenSize, showComparison, showStep } from "./stage.mjs";
+import { fromAddress, OPENING_SEED, toAddress } from "./state.mjs";
+import { Strip } from "./strip.mjs";
 
 const byId = (id) => document.getElementById(id);
-const form = byId("controls");
-const painters = new Map(); // loaded ones, by name
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+const painters = new Map(); // promises of opened ones, by name
+let listed = []; // the painters of this page: {name, title, bytes, region}
+let photograph = null; // the strokes of a visitor's own
 let state = fromAddress(location.hash);
-let shown = null; // {painter, painted, changed, pictures}: what the pictures show
-let player = null;
+let shown = null; // what the pictures show
+let lastOff = []; // the steps that were off when that made sense last
 
 function say(text, isError = false) {
     byId("status").textContent = text;
     byId("status").classList.toggle("error", isError);
 }
 
-// --- from the state to the pictures -------------------------------------------------------------------------------
+/** A function that says what went wrong in another one. */
+function guarded(act) {
+    return async (...given) => {
+        try {
+            await act(...given);
+        } catch (error) {
+            say(error.message, true);
+        }
+    };
+}
 
-async function load(name) {
-    if (!painters.has(name)) painters.set(name, Painter.load(name));
+// --- painters ------------------------------------------------------------------------------------------------------
+
+const described = (name) => listed.find((painter) => painter.name === name) ?? listed[0];
+
+/** The painter of the state; its weights may still be on their way. */
+async function painterOf({ model, strokes }) {
+    if (model === PHOTOGRAPH) return new Photograph(photograph, strokes);
+    if (!painters.has(model)) painters.set(model, openPainter(model));
     try {
-        return await painters.get(name);
+        return await painters.get(model);
     } catch (error) {
-        painters.delete(name); // a later try may succeed
+        showProgress(1);
+        painters.delete(model); // a later try may succeed
         throw error;
     }
 }
 
-/** The program of the state's latents, and that of the second seed. */
-async function programs(painter) {
-    const [first, second] = [painter.latents(state.seed), painter.latents(state.second)];
-    const between = state.toward ? PATHS[state.path](state.toward, first, second) : first;
-    const program = await painter.program(between);
-    return [program, state.borrow ? await painter.program(second) : program];
+async function openPainter(name) {
+    const { bytes } = described(name);
+    const painter = await Painter.open(name, OPENING_SEED, (loaded) => showProgress(loaded / bytes));
+    showProgress(0);
+    painter.loaded.then(() => refresh(), guarded((error) => {
+        painters.delete(name);
+        throw error;
+    })).finally(() => showProgress(1));
+    return painter;
 }
+
+function showProgress(part) {
+    byId("progress").hidden = part >= 1;
+    byId("progress").value = part;
+}
+
+/** Take a state over as far as it fits: a painter that is there, steps that it has. */
+function fitted(given) {
+    const there = listed.some(({ name }) => name === given.model) || (given.model === PHOTOGRAPH && photograph);
+    if (given.model && !there) say(`there is no painter "${given.model}" here: this is another one`, true);
+    return { ...given, model: there ? given.model : listed[0].name };
+}
+
+// --- from the state to the pictures --------------------------------------------------------------------------------
 
 /** Paint the state. Two calls never run at once: of those that come while one runs, only the last is carried out. */
 async function refresh() {
     refresh.again = true;
-    if (refresh.running) return refresh.running;
-    refresh.running = (async () => {
+    refresh.running ??= (async () => {
         while (refresh.again) {
             refresh.again = false;
             const begin = performance.now();
-            await paintState();
+            await guarded(paintState)();
             document.documentElement.dataset.milliseconds = (performance.now() - begin).toFixed(1);
         }
         refresh.running = null;
@@ -55,187 +96,277 @@ async function refresh() {
     return refresh.running;
 }
 
-async function paintState() {
+/** What the network says for the state's picture. */
+async function outputsOf(painter, { seed, second, toward, path, model }) {
+    if (!toward || model === PHOTOGRAPH) return painter.outputsOf(seed);
+    await painter.loaded;
+    return painter.outputs(PATHS[path](toward, painter.latents(seed), painter.latents(second)));
+}
+
+/** The steps that are off; of text that makes no sense the field says so, and what was there before stays. */
+function stepsOff({ off }, steps) {
     try {
-        const painter = await load(state.model);
-        const [program, other] = await programs(painter);
-        const borrow = state.borrow.split(" ").filter(Boolean);
-        const edit = { ...state, off: parseSteps(state.off, painter.steps), borrow };
-        const painted = painter.paint(program);
-        const changed = applyEdit(program, painter, edit, other);
-        const pictures = { painted: await painter.picture(painted), changed: await painter.picture(changed) };
-        shown = { painter, painted, changed, pictures };
-        say("");
-        showControls();
-        show();
-        history.replaceState(null, "", toAddress(state));
-        document.documentElement.dataset.shown = toAddress(state);
+        lastOff = parseSteps(off, steps);
+        sayOff("");
     } catch (error) {
-        say(error.message, true);
+        lastOff = lastOff.filter((step) => step <= steps);
+        sayOff(error.message);
     }
+    return lastOff;
+}
+
+async function paintState() {
+    const now = { ...state };
+    const painter = await painterOf(now);
+    const clamped = shown && shown.model !== now.model ? clampSteps(now.off, painter.steps) : now.off;
+    if (clamped !== now.off) state.off = now.off = clamped;
+    if (now.step > painter.steps) state.step = now.step = 0;
+    const outputs = await outputsOf(painter, now);
+    const borrow = now.model === PHOTOGRAPH ? [] : now.borrow.split(" ").filter(Boolean);
+    const other = borrow.length ? await painter.outputsOf(now.second) : outputs;
+    const edit = { ...now, borrow, off: stepsOff(now, painter.steps) };
+    const rule = now.rule || painter.rule;
+    const changedAt = (size) => {
+        const [program, source] = [outputs, other].map((given) => painter.program(given, size, rule));
+        return applyEdit(program, painter.writing(size), edit, source);
+    };
+    const program = painter.program(outputs);
+    const [painted, changed] = [painter.paint(program), changedAt(painter)];
+    const pictures = { painted: await painter.picture(painted), changed: await painter.picture(changed) };
+    const others = ["scale", "borrow", "order", "rule"];
+    const edited = edit.off.length > 0 || others.some((name) => now[name] !== UNCHANGED[name]);
+    shown = { model: now.model, painter, program, painted, changed, pictures, changedAt, edit, rule, edited };
+    await showPainting(now, other);
+}
+
+async function showPainting(now, other) {
+    const { painter } = shown;
+    const own = now.model === PHOTOGRAPH;
+    const first = !byId("ready").hidden;
+    showComparison(shown);
+    document.documentElement.classList.toggle("pixels", Boolean(now.pixels));
+    shown.fine = shown.changedAt(screenSize(painter, now.pixels));
+    enable({ strokes: true, network: painter.complete, photograph: own });
+    byId("second").hidden = !now.borrow;
+    if (now.borrow && !own) draw(byId("second"), await painter.picture(painter.paint(painter.program(other))), painter);
+    if (own) {
+        const left = leftOver(photograph, painter.steps).toFixed(1);
+        byId("left-over").textContent = `${painter.steps} strokes leave over ${left} of 255 grey levels (root of the`
+            + " mean squared error); no others of as many leave less.";
+    }
+    showPresets();
+    show();
+    follow();
+    document.documentElement.dataset.shown = toAddress(state);
+    if (painter.complete && !own) strip.show(now.model, painter, now.seed).catch((error) => say(error.message, true));
+    if (first && !now.step && !still.matches) play();
 }
 
 function currentStep() {
     return Math.min(state.step || shown.painter.steps, shown.painter.steps);
 }
 
-/** Draw the shown step of both paintings. */
+/** Draw the shown step. */
 function show() {
-    const { painter, pictures } = shown;
     const step = currentStep();
-    for (const row of ["painted", "changed"]) {
-        const painting = shown[row];
-        const { channels, height, width } = painting;
-        const rate = rates(painting).map((channel) => channel[step - 1].toFixed(2)).join(", ");
-        draw(byId(`${row}-update`), framedUpdate(painting, step));
-        draw(byId(`${row}-canvas`), { image: painter.shown(canvasAfter(painting, step)), channels, height, width });
-        draw(byId(`${row}-picture`), { image: pictures[row], channels, height, width });
-        byId(`${row}-update`).setAttribute("aria-label", `update of step ${step}, learning rate ${rate}`);
-        byId(`${row}-canvas`).setAttribute("aria-label", `canvas after step ${step}`);
-        const which = row === "painted" ? "as painted" : "with the changes";
-        byId(`${row}-picture`).setAttribute("aria-label", `final picture, ${which}`);
-        byId(`${row}-rates`).setAttribute("viewBox", `0 0 600 ${20 * channels}`);
-        byId(`${row}-rates`).innerHTML = rateBars(painting, step);
-    }
-    byId("step-text").textContent = `step ${step} of ${painter.steps}`;
+    showStep(shown, step);
+    showState(state, step, shown.painter.steps);
 }
 
-// --- controls ------------------------------------------------------------------------------------------------------
-
-function fill(select, choices) {
-    select.replaceChildren(...choices.map(([value, text]) => new Option(text, value)));
+/** Let the address follow the state, not more often than browsers allow. */
+function follow() {
+    if (follow.timer) return;
+    follow.timer = setTimeout(() => {
+        follow.timer = null;
+        history.replaceState(null, "", toAddress(state));
+    }, 350);
 }
 
-/** Set the controls to the state. */
-function showControls() {
-    const steps = shown?.painter.steps;
-    if (steps) form.elements.step.max = steps;
-    for (const element of form.elements) {
-        if (element.name === "borrow") element.checked = state.borrow.split(" ").includes(element.value);
-        else if (element.name === "step") element.value = steps ? currentStep() : element.value;
-        else if (element.name && document.activeElement !== element) element.value = state[element.name];
-    }
-    for (const name of ["toward", "scale"]) {
-        form.elements[name].nextElementSibling.textContent = state[name].toFixed(2);
-    }
-}
-
-/** Take over what the controls say. */
-function readControls() {
-    const given = new URLSearchParams();
-    for (const name of Object.keys(DEFAULTS)) {
-        if (name !== "borrow") given.set(name, form.elements[name].value);
-    }
-    const boxes = [...form.elements.borrow].filter((box) => box.checked);
-    given.set("borrow", boxes.map((box) => box.value).join(" "));
-    state = fromAddress(given.toString());
-    if (shown && state.step === shown.painter.steps) state.step = 0;
-}
+// --- what a visitor does -------------------------------------------------------------------------------------------
 
 function change(changes) {
     state = { ...state, ...changes };
-    showControls();
     return refresh();
 }
 
-function scrub() {
-    stop();
-    readControls();
-    if (shown) show();
-    history.replaceState(null, "", toAddress(state));
+/** Show what an address says. */
+function go(address) {
+    say("");
+    return change(fitted(fromAddress(address)));
 }
 
-function stop() {
-    clearInterval(player);
-    player = null;
-    byId("play").textContent = "play";
-    byId("play").setAttribute("aria-pressed", "false");
+/** Show a step, 0 for the last. */
+function toStep(step) {
+    state.step = step >= shown.painter.steps ? 0 : step;
+    show();
+    follow();
 }
+
+const player = new Player({
+    show: toStep,
+    changed: (playing) => {
+        byId("play").textContent = playing ? "pause" : still.matches ? "next" : "play";
+        byId("play").setAttribute("aria-pressed", String(playing));
+    },
+});
+const strip = new Strip(byId("strip"), (seed) => change({ seed, toward: 0 }));
 
 function play() {
-    if (player) return stop();
-    let step = currentStep() >= shown.painter.steps ? 0 : currentStep();
-    byId("play").textContent = "pause";
-    byId("play").setAttribute("aria-pressed", "true");
-    player = setInterval(() => {
-        step += 1;
-        state.step = step >= shown.painter.steps ? 0 : step;
-        form.elements.step.value = step;
-        show();
-        if (step >= shown.painter.steps) stop();
-    }, 150);
+    const { steps } = shown.painter;
+    if (player.playing) return player.stop();
+    if (still.matches) return toStep(currentStep() >= steps ? 1 : currentStep() + 1);
+    return player.play(currentStep(), steps);
 }
 
 /** Switch the shown step off, or on again; it is the step as painted, whatever the order. */
 function toggle() {
-    const { steps } = shown.painter;
-    const numbers = Float32Array.from({ length: steps }, (_, t) => t + 1);
-    const program = { channels: 1, steps, keys: numbers, values: numbers, betas: numbers, gates: {} };
-    const order = editedProgram(program, { ...state, off: [], scale: 1, borrow: [] }, program).keys;
-    const off = new Set(parseSteps(state.off, steps));
-    const step = order[currentStep() - 1];
+    const step = stepOrder(state.order, shown.painter.steps, state.shuffle)[currentStep() - 1] + 1;
+    const off = new Set(lastOff);
     if (!off.delete(step)) off.add(step);
-    change({ off: [...off].sort((a, b) => a - b).join(", ") });
+    return change({ off: stepsText(off) });
 }
 
-function reset() {
-    const { off, scale, borrow, order, shuffle, rule } = DEFAULTS;
-    change({ off, scale, borrow, order, shuffle, rule });
+/** Show the step of the bar that was clicked; switch it off or on if it is shown already. */
+function clickBar(event) {
+    const step = clickedStep(event, shown.painter.steps);
+    player.stop();
+    if (step === currentStep()) return toggle();
+    return toStep(step);
 }
 
-/** Run what a button does, and say what went wrong. */
-function guarded(act) {
-    return async () => {
-        try {
-            await act();
-        } catch (error) {
-            say(error.message, true);
-        }
-    };
+function showPresets() {
+    const { painter, program, model } = shown;
+    const own = model === PHOTOGRAPH;
+    const made = presets({ painter, program, region: own ? MIDDLE : described(model).region, photograph: own });
+    byId("presets").replaceChildren(...made.map(({ name, changes }) => {
+        const button = document.createElement("button");
+        button.type = "button";
+        button.textContent = name;
+        button.addEventListener("click", guarded(() => {
+            change({ ...changes(), step: 0 });
+            if (!still.matches) player.play(0, painter.steps);
+        }));
+        return button;
+    }));
 }
 
-const fileName = () => `${state.model}-${state.seed}`;
-const ACTS = {
-    another: () => change({ seed: (state.seed + 1) % 2 ** 31 }),
-    toggle,
-    reset,
-    play,
-    "save-picture": () => savePicture(byId("changed-picture"), fileName()),
-    "save-film": async () => {
-        await saveFilm(shown.painter, shown.changed, shown.pictures.changed, fileName(), { say });
+/** Paint a visitor's own photograph. */
+async function takePhotograph(file) {
+    if (!file) return;
+    say("looking for its strokes");
+    photograph = await bestStrokes(await readPhotograph(file), () => new Promise((done) => setTimeout(done)));
+    fillPainters([...listed, { name: PHOTOGRAPH, title: "your photograph" }]);
+    await change({ model: PHOTOGRAPH, ...UNCHANGED, step: 0, strokes: photograph.steps });
+    if (!still.matches) player.play(0, shown.painter.steps);
+}
+
+/** Copy a text, or say where it can be copied by hand. */
+async function copy(text, what, byHand) {
+    try {
+        await navigator.clipboard.writeText(text);
+    } catch {
+        throw new Error(`this browser keeps its clipboard to itself: ${byHand}`);
+    }
+    say(`${what} is in the clipboard`);
+}
+
+function fileName() {
+    const { model, edited } = shown;
+    const which = model === PHOTOGRAPH ? `${state.strokes}-strokes` : `seed${state.seed}`;
+    const between = state.toward && model !== PHOTOGRAPH ? `-to${state.second}-${state.toward.toFixed(2)}` : "";
+    return `${model}-${which}${between}${edited ? "-edited" : ""}`;
+}
+
+async function keepPicture() {
+    const { painter, pictures, changedAt } = shown;
+    const times = Math.max(1, 1024 / Math.max(painter.height, painter.width));
+    if (state.pixels || painter.refined) return savePicture(pictures.changed, painter, Math.floor(times), fileName());
+    const size = { height: Math.round(times * painter.height), width: Math.round(times * painter.width) };
+    const painting = changedAt(size);
+    return savePicture(await painter.picture(painting), painting, 1, fileName());
+}
+
+async function keepFilm() {
+    const { painter, changed, pictures } = shown;
+    byId("save-film").disabled = true; // one at a time
+    try {
+        await saveFilm(painter, changed, pictures.changed, fileName(), { say });
         say("saved");
-    },
-    "copy-link": async () => {
-        await navigator.clipboard.writeText(location.href);
-        say("the link is in the clipboard");
-    },
+    } finally {
+        byId("save-film").disabled = false;
+    }
+}
+
+function copyFrame() {
+    const address = new URL(`?embed=1${toAddress(state)}`, location.href);
+    const size = 'width="720" height="480"';
+    const frame = `<iframe src="${address}" title="A fast weight painter" ${size} loading="lazy"></iframe>`;
+    return copy(frame, "the frame", `copy this by hand: ${frame}`);
+}
+
+const ACTS = {
+    play,
+    toggle,
+    another: () => change({ seed: (state.seed + 1) % 2 ** 31, toward: 0 }),
+    reset: () => change(UNCHANGED),
+    "save-picture": keepPicture,
+    "save-film": keepFilm,
+    "copy-link": () => copy(new URL(toAddress(state), location.href).href, "the link", "copy it from the address bar"),
+    "copy-frame": copyFrame,
 };
 
-async function start() {
-    const listed = await listPainters();
-    if (!listed.some(({ name }) => name === state.model)) state.model = listed[0].name;
-    fill(form.elements.model, listed.map(({ name, title }) => [name, title]));
-    fill(form.elements.path, Object.keys(PATHS).map((name) => [name, name]));
-    fill(form.elements.order, ORDERS.map((name) => [name, name]));
-    const rules = Object.entries(RULES).map(([name, { title }]) => [name, title]);
-    fill(form.elements.rule, [["", "as painted"], ...rules]);
-    form.addEventListener("submit", (event) => event.preventDefault());
+function listen() {
+    byId("controls").addEventListener("submit", (event) => event.preventDefault());
     document.addEventListener("input", (event) => { // the step's slider stands outside the form
-        if (event.target.name === "step") return scrub();
-        readControls();
-        showControls();
-        refresh();
+        if (!event.target.name) return;
+        say("");
+        state = readState();
+        if (event.target.name === "step") {
+            player.stop();
+            toStep(state.step);
+        } else {
+            if (state.step === shown?.painter.steps) state.step = 0;
+            refresh();
+        }
     });
-    for (const [id, act] of Object.entries(ACTS)) byId(id).addEventListener("click", guarded(act));
+    for (const [id, act] of Object.entries(ACTS)) {
+        byId(id).addEventListener("click", guarded(() => {
+            say("");
+            return act();
+        }));
+    }
+    for (const id of ["painted-rates", "changed-rates"]) byId(id).addEventListener("click", guarded(clickBar));
+    for (const id of ["choose", "take"]) {
+        byId(id).addEventListener("change", guarded(() => takePhotograph(byId(id).files[0])));
+    }
+    document.addEventListener("dragover", (event) => event.preventDefault());
+    document.addEventListener("drop", guarded((event) => {
+        event.preventDefault();
+        return takePhotograph(event.dataTransfer.files[0]);
+    }));
     addEventListener("hashchange", () => {
-        state = { ...fromAddress(location.hash), model: fromAddress(location.hash).model || listed[0].name };
-        showControls();
-        refresh();
+        player.stop();
+        go(location.hash);
     });
-    showControls();
+    addEventListener("resize", () => {
+        clearTimeout(listen.timer);
+        listen.timer = setTimeout(refresh, 200);
+    });
+}
+
+async function start() {
+    listed = await fetchJson("painters.json").finally(() => showProgress(1));
+    showProgress(0);
+    fillChoices();
+    fillPainters(listed);
+    say("");
+    state = fitted(state);
+    byId("whole").href = location.pathname + location.hash;
+    if (still.matches) byId("play").textContent = "next";
+    listen();
     await refresh();
 }
 
 /** What is shown, for tests and the curious: `fpa.shown()` in the console. */
-globalThis.fpa = { shown: () => shown, state: () => ({ ...state }), refresh };
+globalThis.fpa = { shown: () => shown, state: () => ({ ...state }), go };
 guarded(start)();

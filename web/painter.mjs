@@ -1,67 +1,103 @@
-// A trained painter, run by onnxruntime: latents become a program; for a refined painter, a canvas becomes a picture.
-import * as ort from "./vendor/ort.wasm.min.mjs";
+// A trained painter: latents become the head's outputs, those a program, and that a painting of any size.
 import { asUsed, paint } from "./edit.mjs";
+import { fetchBuffer } from "./fetch.mjs";
+import { headOutputs } from "./network.mjs";
+import { inColour } from "./picture.mjs";
+import { programOf, resampleImage, sizeOf } from "./program.mjs";
 import { randn } from "./random.mjs";
+import { canvasAfter } from "./rules.mjs";
+import { readSafetensors } from "./safetensors.mjs";
 
-ort.env.wasm.numThreads = 1; // more need headers that a plain file server does not send
-ort.env.wasm.wasmPaths = new URL("./vendor/", import.meta.url).href;
+const KEPT = 64; // outputs of so many seeds
 
-/** The painters of this page: `[{name, title}, ...]`. */
-export async function listPainters() {
-    return (await fetchFile("painters.json")).json();
-}
-
-async function fetchFile(path) {
-    const answer = await fetch(new URL(path, import.meta.url));
-    if (!answer.ok) throw new Error(`${path} cannot be loaded (${answer.status} ${answer.statusText})`);
-    return answer;
-}
-
-async function session(path) {
-    return ort.InferenceSession.create(new Uint8Array(await (await fetchFile(path)).arrayBuffer()));
-}
-
-/** What `export_onnx` wrote of a painter, with the settings beside it as properties. */
+/** What `fpa_nb.browser` wrote of a painter: first the outputs for one seed, then the weights for all others. */
 export class Painter {
-    static async load(name) {
+    #outputs = new Map(); // of the network, by seed
+    #initials = new Map(); // the learned canvas in other sizes
+
+    constructor({ tensors, texts }) {
+        this.settings = JSON.parse(texts.settings);
+        const { steps, channels, rule, refined, latent_dim: latentDim } = this.settings;
+        Object.assign(this, { steps, channels, rule, refined, latentDim, ...sizeOf(this.settings) });
+        Object.assign(this, { weights: tensors, refine: null, complete: !tensors.outputs, loaded: Promise.resolve() });
+    }
+
+    /** What can be painted at once: the picture of a seed. The rest is loaded meanwhile, `progress(bytes)` telling. */
+    static async open(name, seed, progress) {
         const file = `models/${encodeURIComponent(name)}`; // a name may have blanks, or signs like #
-        const painter = Object.assign(new Painter(), await (await fetchFile(`${file}.json`)).json());
-        painter.network = await session(`${file}.onnx`);
-        painter.refiner = painter.refined ? await session(`${file}.refiner.onnx`) : null;
-        painter.initial = painter.initial && Float32Array.from(painter.initial);
+        const painter = new Painter(readSafetensors(await fetchBuffer(`${file}.opening.safetensors`)));
+        painter.#outputs.set(seed, painter.weights.outputs);
+        painter.loaded = painter.#complete(file, progress);
+        painter.loaded.catch(() => {}); // told to those who wait for it
         return painter;
+    }
+
+    async #complete(file, progress) {
+        const weights = readSafetensors(await fetchBuffer(`${file}.safetensors`, progress)).tensors;
+        if (this.refined) {
+            const { loadRefiner } = await import("./refiner.mjs");
+            this.refine = await loadRefiner(`${file}.refiner.onnx`);
+        }
+        this.weights = weights;
+        this.complete = true;
     }
 
     /** The latents of a seed, as `sample_latents(painter, 1, seed)` draws them. */
     latents(seed) {
-        return randn(this.latent_dim, seed);
+        return randn(this.latentDim, seed);
     }
 
-    /** The program that the network invents for latents, its learning rates as the rule uses them. */
-    async program(latents) {
-        const made = await this.network.run({ latents: new ort.Tensor("float32", latents, [1, this.latent_dim]) });
-        const { keys, values, betas, ...gates } = Object.fromEntries(
-            Object.entries(made).map(([name, tensor]) => [name, tensor.data]),
-        );
-        const { channels, steps, image_size: height, image_size: width } = this;
-        return asUsed({ channels, steps, height, width, keys, values, betas, gates }, this);
+    /** What the network says for latents: all that is needed to paint. */
+    outputs(latents) {
+        return headOutputs(latents, this.weights, this.settings);
     }
 
-    /** The final picture of a painting, (channels, height, width), not clamped. */
-    async picture(painting) {
-        const size = painting.channels * painting.height * painting.width;
-        const canvas = painting.canvases.slice(-size);
-        if (!this.refiner) return this.shown(canvas);
-        const shape = [1, painting.channels, painting.height, painting.width];
-        return (await this.refiner.run({ canvas: new ort.Tensor("float32", canvas, shape) })).image.data;
+    /** The same for a seed, as soon as the weights are there; those of the last seeds are kept. */
+    async outputsOf(seed) {
+        if (!this.#outputs.has(seed)) {
+            await this.loaded;
+            if (this.#outputs.size >= KEPT) this.#outputs.delete(this.#outputs.keys().next().value);
+            this.#outputs.set(seed, this.outputs(this.latents(seed)));
+        }
+        return this.#outputs.get(seed);
     }
 
-    /** A canvas as an image. */
-    shown(canvas) {
-        return this.tanh_output ? canvas.map(Math.tanh) : canvas;
+    /** The canvas to begin with in a size, or null for an empty one. */
+    initial(size) {
+        const { canvas } = this.weights;
+        if (!canvas) return null;
+        const name = `${size.height} x ${size.width}`;
+        if (!this.#initials.has(name)) this.#initials.set(name, resampleImage(canvas, this, size));
+        return this.#initials.get(name);
+    }
+
+    /** What a rule has to know besides the program, for a canvas of a size. */
+    writing(size = this) {
+        const { rule, softmax_keys, plain_first } = this.settings;
+        return { rule, softmax_keys, plain_first, initial: this.initial(size) };
+    }
+
+    /** The program in the network's outputs, its learning rates as the rule uses them. */
+    program(outputs, size = this, rule = this.rule) {
+        const { height, width } = size;
+        return asUsed(programOf(outputs, this.settings, { height, width }, rule), this.writing(size));
     }
 
     paint(program) {
-        return paint(program, this);
+        return paint(program, this.writing(program));
+    }
+
+    /** A canvas (channels, height, width) as an image, not clamped. */
+    shown(canvas) {
+        const { tanh_output: squashed, colour_matrix: matrix } = this.settings;
+        const seen = inColour(canvas, matrix);
+        return squashed ? seen.map(Math.tanh) : seen;
+    }
+
+    /** The final picture of a painting (channels, height, width), not clamped; a refiner makes it if there is one. */
+    async picture(painting) {
+        const canvas = canvasAfter(painting, painting.steps);
+        if (this.refined) await this.loaded;
+        return this.refine ? this.refine(canvas, painting) : this.shown(canvas);
     }
 }

@@ -1,7 +1,8 @@
-// Pictures as pixels: canvases, updates around mid-grey with their value and key, learning rates as bars.
+// Pictures as pixels: images, strokes in colour for plus and minus, values and keys along the edges.
+import { largest } from "./arrays.mjs";
 
-/** An image of (channels, height, width) in [0, 1] as ImageData; values outside are clamped. */
-export function toImageData(image, channels, height, width) {
+/** An image (channels, height, width) in [0, 1] as ImageData; values outside are clamped. */
+export function toImageData(image, { channels, height, width }) {
     const pixels = new ImageData(width, height);
     const size = height * width;
     for (let i = 0; i < size; i++) {
@@ -13,80 +14,103 @@ export function toImageData(image, channels, height, width) {
     return pixels;
 }
 
-/** The canvas after a step, counted from 1, before any tanh. */
-export function canvasAfter(painting, step) {
-    const size = painting.channels * painting.height * painting.width;
-    return painting.canvases.subarray((step - 1) * size, step * size);
-}
-
-function largest(values) {
-    return values.reduce((most, x) => Math.max(most, Math.abs(x)), 1e-12);
-}
-
-/** One step as in chapter 09: its update, the value as strips at its left, the key as strips below. */
-export function framedUpdate(painting, step) {
-    const { channels, steps, height, width } = painting;
-    const thickness = Math.max(1, Math.floor(width / 24));
-    const gap = Math.max(1, Math.floor(width / 32));
-    const [left, below] = [channels * thickness, channels * thickness];
-    const [wide, high] = [left + gap + width, height + gap + below];
-    const framed = new Float32Array(channels * wide * high).fill(NaN);
-    const pick = (values, c, size) => values.subarray((c * steps + step - 1) * size, (c * steps + step) * size);
-    const all = (name, size) => Array.from({ length: channels }, (_, c) => pick(painting[name], c, size));
-    const [written, places] = [all("written", height), all("places", width)];
-    const most = Math.max(...written.map((w, c) => largest(w) * largest(places[c])));
-    const valueMost = Math.max(...all("values", height).map(largest));
-    const keyMost = Math.max(...all("keys", width).map(largest));
-    const put = (c, row, column, x) => { framed[(c * high + row) * wide + column] = x; };
-    for (let c = 0; c < channels; c++) {
-        const [value, key] = [pick(painting.values, c, height), pick(painting.keys, c, width)];
-        for (let i = 0; i < height; i++) {
-            for (let j = 0; j < width; j++) {
-                put(c, i, left + gap + j, 0.5 + (0.5 * written[c][i] * places[c][j]) / most);
-            }
-            for (let k = 0; k < left; k++) {
-                const own = Math.floor(k / thickness) === c;
-                put(c, i, k, own ? 0.5 + (0.4 * value[i]) / valueMost : 0.5);
-            }
+/** What is seen of canvases or strokes (channels, pixels): their channels through a matrix, if they are not colours. */
+export function inColour(values, matrix) {
+    if (!matrix) return values;
+    const size = values.length / matrix.length;
+    const seen = new Float32Array(values.length);
+    matrix.forEach((factors, colour) => {
+        for (let i = 0; i < size; i++) {
+            for (let c = 0; c < factors.length; c++) seen[colour * size + i] += factors[c] * values[c * size + i];
         }
-        for (let j = 0; j < width; j++) {
-            for (let k = 0; k < below; k++) {
-                const own = Math.floor(k / thickness) === c;
-                put(c, height + gap + k, left + gap + j, own ? key[j] / keyMost : 0);
-            }
+    });
+    return seen;
+}
+
+/** Draw an image onto a canvas element, which takes its size. */
+export function draw(element, image, shape) {
+    const { height, width } = shape;
+    if (element.width !== width || element.height !== height) [element.width, element.height] = [width, height];
+    element.getContext("2d").putImageData(toImageData(image, shape), 0, 0);
+}
+
+export const PLUS = [0.91, 0.4, 0.02];
+export const MINUS = [0.12, 0.4, 0.9];
+const NONE = [0.97, 0.97, 0.97];
+
+/** Numbers in [-1, 1] as an image of three channels: from blue over white to orange. */
+export function diverging(numbers) {
+    const size = numbers.length;
+    const image = new Float32Array(3 * size);
+    for (let i = 0; i < size; i++) {
+        const end = numbers[i] < 0 ? MINUS : PLUS;
+        for (let c = 0; c < 3; c++) image[c * size + i] = NONE[c] + Math.abs(numbers[i]) * (end[c] - NONE[c]);
+    }
+    return image;
+}
+
+/** What of a flat array (channels, steps, size) belongs to a step, counted from 1: an array for each channel. */
+export function ofStep(values, { channels, steps }, step) {
+    const size = values.length / (channels * steps);
+    const at = (c) => (c * steps + step - 1) * size;
+    return Array.from({ length: channels }, (_, c) => values.subarray(at(c), at(c) + size));
+}
+
+/** The stroke of a step as an image: grey ones in colours for plus and minus, coloured ones around mid-grey. */
+export function strokeImage(painting, step) {
+    const { channels, height, width } = painting;
+    const [written, places] = [painting.written, painting.places].map((x) => ofStep(x, painting, step));
+    const update = new Float32Array(channels * height * width);
+    for (let c = 0; c < channels; c++) {
+        for (let i = 0; i < height; i++) {
+            for (let j = 0; j < width; j++) update[(c * height + i) * width + j] = written[c][i] * places[c][j];
         }
     }
-    return { image: framed, channels, height: high, width: wide };
+    const seen = inColour(update, painting.matrix);
+    const most = largest(seen);
+    return channels === 3 ? seen.map((x) => 0.5 + (0.5 * x) / most) : diverging(seen.map((x) => x / most));
 }
 
-/** Draw an image onto a canvas element; NaN is transparent. */
-export function draw(element, { image, channels, height, width }) {
-    if (element.width !== width || element.height !== height) [element.width, element.height] = [width, height];
-    const pixels = toImageData(image, channels, height, width);
-    for (let i = 0; i < height * width; i++) if (Number.isNaN(image[i])) pixels.data[4 * i + 3] = 0;
-    element.getContext("2d").putImageData(pixels, 0, 0);
+export function drawStroke(element, painting, step) {
+    draw(element, strokeImage(painting, step), { ...painting, channels: 3 });
 }
 
-/** The learning rates of a painting: an array of steps for each channel (of vector rates the mean). */
-export function rates(painting) {
-    const { channels, steps, betas } = painting;
-    const size = betas.length / (channels * steps);
-    const mean = (at) => betas.subarray(at * size, (at + 1) * size).reduce((a, b) => a + b, 0) / size;
-    return Array.from({ length: channels }, (_, c) => Array.from({ length: steps }, (_, t) => mean(c * steps + t)));
+const css = (colour) => `rgb(${colour.map((x) => Math.round(255 * x)).join(" ")})`;
+const RGB = ["rgb(210 40 40 / 60%)", "rgb(20 130 40 / 60%)", "rgb(40 70 220 / 60%)"];
+const OPPONENT = ["rgb(128 128 128 / 70%)", "rgb(210 40 40 / 60%)", "rgb(210 170 0 / 60%)"];
+
+/** The colours in which the channels of a painting are drawn; of opponent ones brightness, red-green, yellow-blue. */
+export function channelColours({ channels, matrix }) {
+    return channels === 1 ? ["#777"] : matrix ? OPPONENT : RGB;
 }
 
-const COLOURS = { 1: ["currentColor"], 3: ["#d33", "#292", "#33d"] };
-
-/** The learning rates as bars, the shown step marked: the content of an SVG element of 600 x 20 units a channel. */
-export function rateBars(painting, step) {
-    const rows = rates(painting);
-    const wide = 600 / painting.steps;
-    const most = Math.max(1, ...rows.flat());
-    const mark = `<rect class="mark" x="${(step - 1) * wide}" y="0" width="${wide}" height="${20 * rows.length}"/>`;
-    const bar = (c, t, rate) => {
-        const high = (18 * Math.max(0, rate)) / most;
-        const at = `x="${(t + 0.1) * wide}" y="${20 * (c + 1) - high}" width="${0.8 * wide}" height="${high}"`;
-        return `<rect ${at} fill="${COLOURS[rows.length][c]}"/>`;
-    };
-    return mark + rows.map((row, c) => row.map((rate, t) => bar(c, t, rate)).join("")).join("");
+/**
+ * Draw a curve along an edge: an area from zero for each channel, and a thin line where it was before the rule
+ * corrected it. `upright` curves run from top to bottom, others from left to right.
+ */
+export function drawCurve(element, areas, lines, { upright = false, colours = [] } = {}) {
+    const length = areas[0].length;
+    const [along, across] = [Math.max(length, 160), 48];
+    [element.width, element.height] = upright ? [across, along] : [along, across];
+    const context = element.getContext("2d");
+    if (upright) context.transform(0, 1, 1, 0, 0, 0); // from here on the curve runs along x
+    const most = Math.max(...areas.map(largest));
+    const signed = areas.some((area) => area.some((x) => x < 0)) || upright;
+    const zero = signed ? across / 2 : 0;
+    const reach = (signed ? across / 2 : across) - 2;
+    const to = (x) => zero + (reach * Math.min(1.1, Math.max(-1.1, x / most)));
+    const wide = along / length;
+    areas.forEach((area, c) => {
+        area.forEach((x, i) => {
+            context.fillStyle = areas.length > 1 ? colours[c] : css(x < 0 ? MINUS : PLUS);
+            context.fillRect(i * wide, Math.min(zero, to(x)), wide + 0.5, Math.abs(to(x) - zero));
+        });
+    });
+    context.strokeStyle = getComputedStyle(element).color;
+    context.lineWidth = 1;
+    for (const line of lines) {
+        context.beginPath();
+        line.forEach((x, i) => context.lineTo((i + 0.5) * wide, to(x)));
+        context.stroke();
+    }
 }

@@ -3,15 +3,24 @@ import { ORDERS, TAKEN } from "./edit.mjs";
 import { PATHS } from "./latents.mjs";
 import { RULES } from "./rules.mjs";
 
+/** The seed of the picture that the page opens with, which fpa_nb.browser puts beside the weights. */
+export const OPENING_SEED = 3;
+
 /** Everything that can be set, at its default. The step 0 is the last one. */
 export const DEFAULTS = Object.freeze({
-    model: "", seed: 3, second: 5, toward: 0, path: "spherical", step: 0,
+    model: "", seed: OPENING_SEED, second: 5, toward: 0, path: "spherical", step: 0,
     off: "", scale: 1, borrow: "", order: "as painted", shuffle: 0, rule: "",
+    pixels: "", strokes: 32,
 });
 const SEEDS = [0, 2 ** 31 - 1];
-const RANGES = { seed: SEEDS, second: SEEDS, toward: [0, 1], scale: [0, 2], shuffle: SEEDS, step: [0, 9999] };
-const CHOICES = { path: Object.keys(PATHS), order: ORDERS, rule: ["", ...Object.keys(RULES)] };
-const WHOLE = ["seed", "second", "shuffle", "step"];
+const RANGES = {
+    seed: SEEDS, second: SEEDS, toward: [0, 1], scale: [0, 2], shuffle: SEEDS, step: [0, 9999], strokes: [1, 64],
+};
+const CHOICES = {
+    path: Object.keys(PATHS), order: ORDERS, rule: ["", ...Object.keys(RULES)],
+    pixels: ["", "1"],
+};
+const WHOLE = ["seed", "second", "shuffle", "step", "strokes"];
 
 function valueOf(name, text) {
     if (name in RANGES) {

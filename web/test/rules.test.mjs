@@ -1,51 +1,29 @@
-// The rules, interventions and random numbers against those of fpa_nb, which tests/test_web.py writes to FPA_WEB_CASES.
-import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+// The rules and interventions against those of fpa_nb.
 import { test } from "node:test";
+import assert from "node:assert/strict";
 
-import { applyEdit, asUsed, paint, parseSteps } from "../edit.mjs";
-import { PATHS } from "../latents.mjs";
-import { randn, randperm } from "../random.mjs";
-import { DEFAULTS, fromAddress, toAddress } from "../state.mjs";
+import { applyEdit, asUsed, clampSteps, paint, parseSteps, stepsText } from "../edit.mjs";
+import { canvasAfter } from "../rules.mjs";
+import { cases, close, programFrom, skip } from "./cases.mjs";
 
-const path = process.env.FPA_WEB_CASES;
-const cases = path ? JSON.parse(readFileSync(path, "utf8")) : null;
-const skip = cases ? false : "FPA_WEB_CASES names no file";
-
-function close(found, wanted, limit, what) {
-    assert.equal(found.length, wanted.length, what);
-    const worst = found.reduce((most, x, i) => Math.max(most, Math.abs(x - wanted[i])), 0);
-    assert.ok(worst < limit, `${what}: off by ${worst}`);
-}
-
-function programOf(given) {
-    const gates = Object.fromEntries(Object.entries(given.gates).map(([name, x]) => [name, Float32Array.from(x)]));
-    const [keys, values, betas] = ["keys", "values", "betas"].map((name) => Float32Array.from(given[name]));
-    return { ...given.shape, keys, values, betas, gates };
+/** The canvases after all steps, (steps, channels, height, width). */
+function canvasesOf(painting) {
+    return Array.from({ length: painting.steps }, (_, t) => [...canvasAfter(painting, t + 1)]).flat();
 }
 
 test("every rule writes what fpa_nb writes", { skip }, () => {
     assert.ok(cases.rules.length >= 8);
     for (const { name, program, painter, canvases } of cases.rules) {
         if (painter.initial) painter.initial = Float32Array.from(painter.initial);
-        const painting = paint(asUsed(programOf(program), painter), painter);
-        close(painting.canvases, canvases, 1e-4, name);
+        close(canvasesOf(paint(asUsed(programFrom(program), painter), painter)), canvases, 1e-4, name);
     }
 });
 
 test("every intervention changes what fpa_nb changes", { skip }, () => {
     assert.ok(cases.edits.length >= 8);
     for (const { name, program, other, painter, edit, canvases } of cases.edits) {
-        const [first, second] = [program, other].map((given) => asUsed(programOf(given), painter));
-        close(applyEdit(first, painter, edit, second).canvases, canvases, 1e-4, name);
-    }
-});
-
-test("seeds give the numbers of torch", { skip }, () => {
-    for (const { count, seed, numbers } of cases.randn) close(randn(count, seed), numbers, 1e-5, `${count} of ${seed}`);
-    for (const { count, seed, order } of cases.randperm) assert.deepEqual(randperm(count, seed), order);
-    for (const { path: name, fraction, first, second, between } of cases.walks) {
-        close(PATHS[name](fraction, first, second), between, 1e-5, name);
+        const [first, second] = [program, other].map((given) => asUsed(programFrom(given), painter));
+        close(canvasesOf(applyEdit(first, painter, edit, second)), canvases, 1e-4, name);
     }
 });
 
@@ -57,13 +35,14 @@ test("steps are read from text", () => {
     }
 });
 
-test("an address brings its state back", () => {
-    const state = { ...DEFAULTS, model: "digits", seed: 7, off: "5-8", borrow: "keys betas", rule: "oja", toward: 0.3 };
-    assert.deepEqual(fromAddress(toAddress(state)), state);
-    assert.equal(toAddress({ ...DEFAULTS }), "#");
+test("steps become text again", () => {
+    for (const text of ["", "3", "3, 5-8", "1-2, 4, 6-8"]) assert.equal(stepsText(parseSteps(text, 8)), text);
+    assert.equal(stepsText([8, 6, 7, 1]), "1, 6-8");
 });
 
-test("an address that makes no sense is at its default", () => {
-    const odd = "#seed=x&toward=9&scale=-1&rule=none&order=up&borrow=all&step=1e9&path=&shuffle=NaN&second=1.6";
-    assert.deepEqual(fromAddress(odd), { ...DEFAULTS, toward: 1, scale: 0, step: 9999, second: 2 });
+test("steps that a shorter painting lacks are left out", () => {
+    assert.equal(clampSteps("3, 14-20, 30", 16), "3, 14-16");
+    assert.equal(clampSteps("16-20", 16), "16");
+    assert.equal(clampSteps("17-20, 99", 16), "");
+    assert.equal(clampSteps("nonsense", 16), "nonsense"); // which the field's own message is about
 });

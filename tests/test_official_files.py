@@ -85,6 +85,7 @@ PAINTERS = {
     "key_gain": [{"key_gain": 2.0}],
     "value_gain": [{"value_gain": 2.0, "tanh_values": True}],
     "place_gain": [{"place_gain": 2.0, "rule": "oja"}],
+    "colours": [{"colours": "opponent", "channels": 3}],
 }
 REFINERS = {
     "widths": [{"widths": (1, 2)}, {"widths": (2, 3)}],
@@ -144,7 +145,8 @@ def test_every_setting_comes_back_or_is_refused(tmp_path, part, change):
             "discriminator": config,
         }
     gan, path = make_gan(**made), tmp_path / "model_1.pt"
-    unknown = [name for name in LATER_SETTINGS if name in change] or ["gated_delta"] * ("gated_delta" in change.values())
+    unknown = [name for name in LATER_SETTINGS if name in change]
+    unknown += ["gated_delta"] if change.get("rule") == "gated_delta" else []
     if unknown:
         with pytest.raises(ValueError, match=unknown[0]) as error:
             save_official(path, gan)

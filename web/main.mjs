@@ -234,16 +234,19 @@ function clickBar(event) {
     return toStep(step);
 }
 
+/** The buttons of the presets, new ones for another painter. */
 function showPresets() {
-    const { painter, program, model } = shown;
+    const { painter, model } = shown;
+    if (showPresets.of === painter) return;
+    showPresets.of = painter;
     const own = model === PHOTOGRAPH;
-    const made = presets({ painter, program, region: own ? MIDDLE : described(model).region, photograph: own });
+    const made = presets({ painter, region: own ? MIDDLE : described(model).region, photograph: own });
     byId("presets").replaceChildren(...made.map(({ name, changes }) => {
         const button = document.createElement("button");
         button.type = "button";
         button.textContent = name;
         button.addEventListener("click", guarded(() => {
-            change({ ...changes(), step: 0 });
+            change({ ...changes(shown.program), step: 0 });
             if (!still.matches) player.play(0, painter.steps);
         }));
         return button;

@@ -127,7 +127,8 @@ async function paintState() {
     const edit = { ...now, borrow, off: stepsOff(now, painter.steps) };
     const rule = now.rule || painter.rule;
     const changedAt = (size) => {
-        const [program, source] = [outputs, other].map((given) => painter.program(given, size, rule));
+        const program = painter.program(outputs, size, rule);
+        const source = other === outputs ? program : painter.program(other, size, rule);
         return applyEdit(program, painter.writing(size), edit, source);
     };
     const program = painter.program(outputs);

@@ -215,7 +215,7 @@ class Links(HTMLParser):
 
 def dead_links(folder: Path) -> list[str]:
     """Links from the pages of a folder to files and places that are not there."""
-    written = (path for path in folder.rglob("*.html") if "_static" not in path.parts)  # there are the theme's templates
+    written = (path for path in folder.rglob("*.html") if "_static" not in path.parts)  # that has templates
     pages = {path: Links(path.read_text(errors="replace")) for path in written}
     found = []
     for path, page_links in pages.items():

@@ -16,6 +16,7 @@ import warnings
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import onnx
@@ -337,7 +338,8 @@ def build_page(
         shutil.copy(file, folder / file.name)
     listed = [_write_painter(folder / "models", name, *given, half) for name, given in loaded.items()]
     write_text(folder / "painters.json", json.dumps(listed))
-    _write_index(web, folder, next(iter(loaded.values()))[1], address)
+    name, (_, painter) = next(iter(loaded.items()))
+    _write_index(folder, (web / "index.html").read_text(encoding="utf-8"), name, painter, address)
     return folder
 
 # %% ../nbs/09a_browser.ipynb #b96c5631
@@ -356,16 +358,24 @@ def _write_painter(models: Path, name: str, title: str, painter: Painter | Refin
 
 
 @torch.no_grad()
-def _write_index(web: Path, folder: Path, painter: Painter | RefinedPainter, address: str) -> None:
+def _write_index(folder: Path, text: str, name: str, painter: Painter | RefinedPainter, address: str) -> None:
     """Write the page itself, with the picture that it opens with, and the one that links to it show."""
     pictures = painter(sample_latents(painter, 1, OPENING_SEED))
-    channels, height, width = pictures.shape[1:]
     with atomic_write(folder / "preview.png") as temporary:
-        temporary.write_bytes(encode_png(pictures[0], scale=max(1, 512 // max(height, width)), compress=9))
-    text = (web / "index.html").read_text(encoding="utf-8")
-    text = text.replace('src="ready.png"', f'src="{data_url(encode_png(pictures[0], compress=9))}"')
+        scale = max(1, 512 // max(pictures.shape[2:]))
+        temporary.write_bytes(encode_png(pictures[0], scale=scale, compress=9))
+    modules = sorted(file.name for file in folder.glob("*.mjs") if file.name != "refiner.mjs")
+    first = f'<link rel="preload" href="models/{quote(name)}.opening.safetensors" as="fetch" crossorigin>'
+    early = [*(f'<link rel="modulepreload" href="{module}">' for module in modules), first]
     preview = f"{address.rstrip('/')}/preview.png" if address else "preview.png"
-    write_text(folder / "index.html", text.replace('content="preview.png"', f'content="{preview}"'))
+    filled = {
+        '<link rel="modulepreload" href="main.mjs">': "\n".join(early),
+        'src="ready.png"': f'src="{data_url(encode_png(pictures[0], compress=9))}"',
+        'content="preview.png"': f'content="{preview}"',
+    }
+    for place, content in filled.items():
+        text = text.replace(place, content)
+    write_text(folder / "index.html", text)
 
 # %% ../nbs/09a_browser.ipynb #75867e81
 def _painter_of_page(name: str, given: tuple[str, str | Path | nn.Module]) -> tuple[str, Painter | RefinedPainter]:

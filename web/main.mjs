@@ -127,7 +127,8 @@ async function paintState() {
     const edit = { ...now, borrow, off: stepsOff(now, painter.steps) };
     const rule = now.rule || painter.rule;
     const changedAt = (size) => {
-        const [program, source] = [outputs, other].map((given) => painter.program(given, size, rule));
+        const program = painter.program(outputs, size, rule);
+        const source = other === outputs ? program : painter.program(other, size, rule);
         return applyEdit(program, painter.writing(size), edit, source);
     };
     const program = painter.program(outputs);
@@ -234,16 +235,19 @@ function clickBar(event) {
     return toStep(step);
 }
 
+/** The buttons of the presets, new ones for another painter. */
 function showPresets() {
-    const { painter, program, model } = shown;
+    const { painter, model } = shown;
+    if (showPresets.of === painter) return;
+    showPresets.of = painter;
     const own = model === PHOTOGRAPH;
-    const made = presets({ painter, program, region: own ? MIDDLE : described(model).region, photograph: own });
+    const made = presets({ painter, region: own ? MIDDLE : described(model).region, photograph: own });
     byId("presets").replaceChildren(...made.map(({ name, changes }) => {
         const button = document.createElement("button");
         button.type = "button";
         button.textContent = name;
         button.addEventListener("click", guarded(() => {
-            change({ ...changes(), step: 0 });
+            change({ ...changes(shown.program), step: 0 });
             if (!still.matches) player.play(0, painter.steps);
         }));
         return button;

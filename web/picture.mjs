@@ -100,11 +100,16 @@ export function drawCurve(element, areas, lines, { upright = false, colours = []
     const reach = (signed ? across / 2 : across) - 2;
     const to = (x) => zero + (reach * Math.min(1.1, Math.max(-1.1, x / most)));
     const wide = along / length;
+    const fill = (area, colour, belongs) => {
+        context.fillStyle = colour;
+        context.beginPath();
+        area.forEach((x, i) => { if (belongs(x)) context.rect(i * wide, zero, wide + 0.5, to(x) - zero); });
+        context.fill();
+    };
     areas.forEach((area, c) => {
-        area.forEach((x, i) => {
-            context.fillStyle = areas.length > 1 ? colours[c] : css(x < 0 ? MINUS : PLUS);
-            context.fillRect(i * wide, Math.min(zero, to(x)), wide + 0.5, Math.abs(to(x) - zero));
-        });
+        if (areas.length > 1) return fill(area, colours[c], () => true);
+        fill(area, css(PLUS), (x) => x > 0);
+        fill(area, css(MINUS), (x) => x < 0);
     });
     context.strokeStyle = getComputedStyle(element).color;
     context.lineWidth = 1;

@@ -36,8 +36,8 @@ export function stepsOf(region, painter, program, count = 4) {
     return effects.sort((a, b) => b.effect - a.effect).slice(0, count).map(({ step }) => step);
 }
 
-/** The presets for a painting: a name, and the changes, which are made when they are wanted. */
-export function presets({ painter, program, region, photograph }) {
+/** The presets for a painter: names, and functions from a program to the changes. */
+export function presets({ painter, region, photograph }) {
     const { steps } = painter;
     const listed = [
         { name: "as painted", changes: () => ({}) },
@@ -47,9 +47,9 @@ export function presets({ painter, program, region, photograph }) {
         { name: "Hebbian: add, whatever is there", changes: () => ({ rule: "hebbian" }), fits: !photograph },
         {
             name: `without ${region.name}'s strokes`,
-            changes: () => ({ off: stepsText(stepsOf(region, painter, program)) }),
+            changes: (program) => ({ off: stepsText(stepsOf(region, painter, program)) }),
         },
     ];
     return listed.filter(({ fits = true }) => fits)
-        .map(({ name, changes }) => ({ name, changes: () => ({ ...UNCHANGED, ...changes() }) }));
+        .map(({ name, changes }) => ({ name, changes: (program) => ({ ...UNCHANGED, ...changes(program) }) }));
 }

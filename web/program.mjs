@@ -9,11 +9,14 @@ import { RULES } from "./rules.mjs";
 export function resample(curve, size) {
     const old = curve.length;
     if (size === old) return curve;
-    return Float32Array.from({ length: size }, (_, i) => {
+    const finer = new Float32Array(size);
+    for (let i = 0; i < size; i++) {
         const place = Math.max(0, ((i + 0.5) * old) / size - 0.5);
-        const [left, right] = [Math.floor(place), Math.min(Math.floor(place) + 1, old - 1)];
-        return curve[left] + (place - left) * (curve[right] - curve[left]);
-    });
+        const left = Math.floor(place);
+        const right = Math.min(left + 1, old - 1);
+        finer[i] = curve[left] + (place - left) * (curve[right] - curve[left]);
+    }
+    return finer;
 }
 
 /** An image (channels, height, width) in another size. */

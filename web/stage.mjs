@@ -5,7 +5,7 @@ import { channelColours, draw, drawCurve, drawStroke, ofStep } from "./picture.m
 import { canvasAfter } from "./rules.mjs";
 
 const byId = (id) => document.getElementById(id);
-const LARGEST = 384; // side of a picture that is computed for the screen, pixels
+const LARGEST = 320; // side of a picture that is computed for the screen, pixels
 
 /** The size in which a painting is computed for the screen: the painter's own at least. */
 export function screenSize(painter, ownPixels) {

@@ -424,7 +424,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     several = {"nargs": "+", "action": "extend"}  # given twice, all count
     pairs = several | {"default": [], "metavar": "NAME=VALUE"}
-    add("study", nargs="?", help="a TOML file of sweeps, such as studies/laptop.toml, instead of what follows")
+    add("study", nargs="?", help="a TOML file of sweeps, such as studies/digits.toml, instead of what follows")
     official = "score the models that the paper's authors published; with --datasets, only those of some datasets"
     add("--pretrained", action="store_true", help=official)
     add("--datasets", **several, help=", ".join(DATASETS))
@@ -466,7 +466,7 @@ def _sweep(given: argparse.Namespace, words: dict) -> dict:
     if given.pretrained:
         return {"datasets": [*DATASETS]} | words
     if "datasets" not in words:
-        raise ValueError("say what to do: --datasets ..., --pretrained, or a study such as studies/laptop.toml")
+        raise ValueError("say what to do: --datasets ..., --pretrained, or a study such as studies/digits.toml")
     return words | ({"vary": parse_vary(words["vary"])} if "vary" in words else {})
 
 

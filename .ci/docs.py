@@ -39,6 +39,7 @@ html_theme_options = {{"home_page_in_toc": True, "use_download_button": False, "
                       "article_header_end": ["article-header-buttons"]}}  # the sidebar has the search field
 html_css_files = ["house.css"]
 html_static_path = ["static"]
+html_favicon = "icon.svg"
 html_context = {{"default_mode": "auto"}}
 nb_execution_mode = "off"
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence"]
@@ -177,6 +178,7 @@ def write_sources(source: Path) -> None:
     for name, notebook in notebooks.items():
         nbformat.write(notebook, source / f"{name}.ipynb")
     (source / "conf.py").write_text(CONF)
+    shutil.copy(ROOT / "web" / "icon.svg", source)
     (source / "static").mkdir()
     (source / "static" / "house.css").write_text(CSS)
     (source / "try_it.md").write_text(TRY_IT)

@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from fastcore.basics import patch
-from scipy.special import stdtr, stdtrit
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -430,6 +429,8 @@ def paired_difference(
     b: np.ndarray,  # (n,) values of another, by the same seeds
 ) -> PairedDifference:
     """The mean of `b - a` with its paired t-interval. Raises `ValueError` for fewer than two pairs."""
+    from scipy.special import stdtr, stdtrit  # half a second, and training needs none
+
     differences = np.asarray(b, dtype=float) - np.asarray(a, dtype=float)
     n = len(differences)
     if n < 2:

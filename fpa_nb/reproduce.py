@@ -362,7 +362,8 @@ def _page(tables: dict[str, pd.DataFrame], found: dict[str, tuple], records: lis
         _scrubber(_paintings(records, beside)),
         *(table for title, table in shown.items() if title.startswith("(d)")),
     ]
-    head = f'<head><meta charset="utf-8"><title>fpa_nb: results</title><style>{_STYLE}</style></head>'
+    about = '<meta charset="utf-8"><title>fpa_nb: results</title><link rel="icon" href="data:,">'
+    head = f"<head>{about}<style>{_STYLE}</style></head>"
     body = f"<h1>Results</h1><p>{_NOTE}</p>{''.join(parts)}"
     return f'<!doctype html><html lang="en">{head}<body>{body}</body></html>\n'
 

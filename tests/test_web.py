@@ -421,6 +421,7 @@ def test_keyboard_address_and_messages(opened):
     page.keyboard.press("Enter")
     wait_for(page, "document.documentElement.dataset.shown.includes('off=1')")
     assert (picture(page) - picture(page, "painted")).abs().max() > 0.01
+    wait_for(page, "location.hash.includes('off=1')")
     address = page.evaluate("location.hash")
     before = picture(page)
     again = opened(address)

@@ -22,13 +22,14 @@ class Shown:
         return dict(zip(NAMES, self.page.evaluate(READ, NAMES), strict=True))
 
     def changed(self, *expected):
-        """Wait until just the expected pictures have changed, and keep them."""
+        """Wait until just the expected pictures have changed, and change no more, and keep them."""
+        now = {}
         for _ in range(150):
-            now = self.look()
+            before, now = now, self.look()
             found = {name for name in NAMES if now[name] != self.seen[name]}
-            if found == set(expected):
+            if found == set(expected) and now == before:
                 break
-            self.page.wait_for_timeout(200)
+            self.page.wait_for_timeout(500)
         assert found == set(expected)
         self.seen = now
         return now

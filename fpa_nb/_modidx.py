@@ -34,6 +34,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/fpa_nb', 'doc_host': '', '
                                 'fpa_nb.browser._exported': ('browser.html#_exported', 'fpa_nb/browser.py'),
                                 'fpa_nb.browser._in_half': ('browser.html#_in_half', 'fpa_nb/browser.py'),
                                 'fpa_nb.browser._painter_of_page': ('browser.html#_painter_of_page', 'fpa_nb/browser.py'),
+                                'fpa_nb.browser._plain': ('browser.html#_plain', 'fpa_nb/browser.py'),
                                 'fpa_nb.browser._write_index': ('browser.html#_write_index', 'fpa_nb/browser.py'),
                                 'fpa_nb.browser._write_painter': ('browser.html#_write_painter', 'fpa_nb/browser.py'),
                                 'fpa_nb.browser.build_page': ('browser.html#build_page', 'fpa_nb/browser.py'),

@@ -96,6 +96,11 @@ class Part:
     outputs: tuple[str, ...]  # names
 
 
+def _plain(model: nn.Module) -> nn.Module:
+    """The painter of a refined painter; any other model itself."""
+    return getattr(model, "painter", model)
+
+
 def parts_of(
     generator: Painter | RefinedPainter | LightGenerator,
 ) -> dict[str, Part]:
@@ -105,7 +110,7 @@ def parts_of(
         sizes = [2 ** (level + 1) for level in generator.levels]
         noise = {f"noise_{size}": torch.randn(2, 1, size, size) for size in sizes}
         return {"": Part(_Pictures(generator), latents | noise, ("image",))}
-    painter = getattr(generator, "painter", generator)
+    painter = _plain(generator)
     with torch.no_grad():
         painting = painter.paint(latents["latents"])
     program = Part(_Program(painter), latents, ("keys", "values", "betas", *painting.gates))
@@ -225,7 +230,7 @@ def _check_generator(generator: nn.Module) -> None:
 # %% ../nbs/09a_browser.ipynb #2e12f7e5
 def page_settings(painter: Painter | RefinedPainter) -> dict:
     """What the page has to know of a painter besides its weights."""
-    plain = getattr(painter, "painter", painter)
+    plain = _plain(painter)
     matrix = None
     if plain.config.colours != "rgb":  # what each channel of a canvas adds to red, green and blue
         matrix = in_colour(torch.eye(3).reshape(3, 3, 1, 1), plain.config).reshape(3, 3).T.tolist()
@@ -245,7 +250,7 @@ def page_weights(
     half: bool = True,  # matrices in half precision
 ) -> bytes:
     """A painter's weights and settings as a file for the page. Raises `ValueError` for weights too large for half."""
-    plain = getattr(painter, "painter", painter)
+    plain = _plain(painter)
     weights = {name: x.detach().cpu().contiguous() for name, x in plain.state_dict().items()}
     if half:
         weights = {name: _in_half(name, x) for name, x in weights.items()}
@@ -260,7 +265,7 @@ def opening(
     painter: Painter | RefinedPainter,
 ) -> bytes:
     """The first painting as a file for the page: what the network says for one seed, and the learned canvas if any."""
-    plain = getattr(painter, "painter", painter)
+    plain = _plain(painter)
     latents = sample_latents(plain, 1, OPENING_SEED)
     outputs = plain.head.linear(plain.head.wide(plain.slow(plain.inputs(latents), latents)))[0]
     tensors = {"outputs": _in_half("outputs", outputs.cpu().contiguous())}

@@ -135,6 +135,7 @@ class _Entry(BaseModel):
     recall: FiniteFloat | None = None
     twins: FiniteFloat | None = None  # share of images with a near twin
     start_share: FiniteFloat | None = None  # of the untrained network, in the average
+    against: Literal["all", "held_out"] = "all"  # real images compared with
 
 
 class _Record(BaseModel):
@@ -170,6 +171,8 @@ def _remarks(entry: _Entry, recipe: Recipe | None) -> str:
         found.append(entry.image_format)
     if entry.start_share and entry.start_share > 0.01:
         found.append(f"{entry.start_share:.0%} of the untrained network in the average")
+    if entry.against == "held_out":
+        found.append(f"{entry.real} held-out images")
     if recipe and recipe.painter.image_size != 64:
         found.append(f"{recipe.painter.image_size} x {recipe.painter.image_size}")
     if recipe:
@@ -208,7 +211,7 @@ def _row_of(entry: _Entry, recipe: Recipe | None) -> dict:
     """What one evaluation adds to the row."""
     drawn = entry.interval[0] < entry.interval[1]  # or there was no bootstrap
     low, high = entry.interval if drawn else (None, None)
-    return entry.model_dump(include={*_SCORES, "real", "image_format", "step", "checkpoint"}) | {
+    return entry.model_dump(include={*_SCORES, "real", "against", "image_format", "step", "checkpoint"}) | {
         "metric": entry.name,
         "low": low,
         "high": high,
@@ -228,7 +231,7 @@ def _by_length(rows: list[dict]) -> list[dict]:
 
 # %% ../nbs/11_reports.ipynb #0ad2ef11
 _RECORDED = [
-    *("dataset", "model", "run", "metric", "value", "low", "high", *_SCORES[1:], "real", "image_format", "step"),
+    *("dataset", "model", "run", "metric", "value", "low", "high", *_SCORES[1:], "real", "against", "image_format", "step"),
     *("trained", "seed", "painting_steps", "image_size", "seconds_per_step", "device", "images_per_second"),
     *("checkpoint", "remarks", "changes", "settings"),
 ]  # columns of `read_records`
@@ -285,7 +288,7 @@ def _with_setting(rows: pd.DataFrame, setting: str) -> pd.DataFrame:
     return pd.DataFrame(kept, columns=[*rows.columns, "setting", "rest", "others"])
 
 # %% ../nbs/11_reports.ipynb #21793e43
-_ALIKE = ["dataset", "metric", "others", "samples", "trained", "rest"]  # what comparable runs share
+_ALIKE = ["dataset", "metric", "against", "others", "samples", "trained", "rest"]  # what comparable runs share
 
 
 def latest(rows: pd.DataFrame) -> pd.DataFrame:

@@ -20,12 +20,12 @@ from torch.distributed.elastic.utils.distributed import get_free_port
 from tqdm.auto import tqdm
 
 from .data import Batches, ImageData, prepare
-from .fid import choose_extractor
+from .fid import choose_extractors
 from .models import load_start
 from .parameters import RecipeParameters, TrainParameters, Where, checked, overrides_text
 from .recipe import MODELS, Recipe, default_recipe, make_recipe, nearest_recipe, recipe_note, stages
 from .run import Run, Start, check_trackers, choose_device, open_run
-from .scoring import Scorer
+from .scoring import Judges, Scorer
 from .training import Processes, run_summary, train
 
 # %% ../nbs/07e_launch.ipynb #3df8f934
@@ -55,8 +55,13 @@ class TrainingJob:
     run: Run
     where: Where
     data: ImageData
-    score: Scorer
+    scorers: tuple[Scorer, ...]  # the first one says which checkpoint is best
     start: Start | None = None  # the trained painter that a refined one begins with
+
+    @property
+    def score(self) -> Scorer:
+        """The scorer that decides."""
+        return self.scorers[0]
 
     def __str__(self) -> str:
         """What will be done."""
@@ -71,7 +76,8 @@ class TrainingJob:
         where = self.where
         if where.num_processes == 1 or Processes.here(where.device).count > 1:
             note = {"where": where.model_dump(), "command": command(run.recipe, where)}
-            train(run, self.data, self.score, where.device, self.start, tuple(where.trackers.split()), note)
+            trackers = tuple(where.trackers.split())
+            train(run, self.data, Judges(self.scorers), where.device, self.start, trackers, note)
         else:
             arguments = (run.recipe, where.model_copy(update={"name": run.folder.name, "resume": True}))
             port = str(get_free_port())
@@ -90,14 +96,15 @@ def make_training_job(recipe: Recipe, where: Where = Where()) -> TrainingJob:
     alone = choose_device(where.device) if count == 1 else torch.device("cpu")  # a GPU belongs to the processes to come
     target = Processes.here(where.device).device or alone
     on_pixels = where.extractor == "auto" and recipe.dataset == "digits"
-    features = choose_extractor("pixels" if on_pixels else where.extractor, target)
+    judges = choose_extractors("pixels" if on_pixels else where.extractor, target)
     run = open_run(recipe, where.runs_dir, where.name, where.resume)
     start = load_start(recipe.start_from) if recipe.start_from and not run.checkpoints else None
     shape = (recipe.painter.image_size, recipe.painter.channels)
     data = prepare(recipe.dataset, where.data_dir, *shape, where.cache_dir)
     most = max(batches) * recipe.accumulate
     Batches(data, most, held_out=recipe.held_out)  # raises an error if there are fewer images
-    return TrainingJob(run, where, data, Scorer(data, features, samples=recipe.score_samples), start)
+    scorers = tuple(Scorer(data, judge, samples=recipe.score_samples) for judge in judges)
+    return TrainingJob(run, where, data, scorers, start)
 
 
 def _check_start(recipe: Recipe) -> None:

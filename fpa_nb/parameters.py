@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['EXTRACTORS', 'Place', 'Words', 'OptionalText', 'Name', 'Sizes', 'Checkpoint', 'Setting', 'Overrides', 'Varied',
-           'Count', 'OptionalCount', 'Replicates', 'Seed', 'Extractor', 'Extractors', 'parse_value', 'parse_overrides',
+           'Count', 'OptionalCount', 'Replicates', 'Seed', 'Extractors', 'parse_value', 'parse_overrides',
            'overrides_text', 'complaints', 'complaint', 'Parameters', 'parameter', 'checked', 'Places', 'Where',
            'RecipeParameters', 'TrainParameters', 'EvaluateParameters', 'TablesParameters', 'BenchmarkParameters']
 
@@ -152,7 +152,6 @@ Count = Annotated[int, BeforeValidator(_as_number), Field(ge=1)]
 OptionalCount = Annotated[Count | None, BeforeValidator(_as_number_or_none)]
 Replicates = Annotated[int, BeforeValidator(_as_number), AfterValidator(_no_single)]
 Seed = Annotated[int, BeforeValidator(_as_number), Field(ge=0, lt=2**63)]
-Extractor = Literal[*EXTRACTORS]
 Extractors = Annotated[Words, AfterValidator(_known_extractors)]
 
 # %% ../nbs/05a_parameters.ipynb #3c9e960d
@@ -224,7 +223,7 @@ class Where(Places):
     name: Name = parameter(None, "of the run; None: after its seed")
     resume: bool = parameter(True, "go on with the run of this name if there is one; False: a new one beside it")
     num_processes: Count = parameter(1, "processes, one a GPU; they share every batch")
-    extractor: Extractor = parameter("auto", "score by inception (FID), efficientnet, pixels, or auto: what is at hand")
+    extractor: Extractors = parameter("auto", "score by inception (FID), efficientnet, pixels, auto; or several")
     trackers: Words = parameter("", "besides metrics.csv: any of tensorboard wandb")
 
 

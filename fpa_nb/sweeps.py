@@ -361,7 +361,7 @@ def others(self: Experiment) -> list[str]:
         found.append(f"steps: {self.made} there, {self.steps} now")
     best = record.get("best")
     scored = [_extractor(name) for name in best if name != "step"] if isinstance(best, dict) else []
-    if self.train.extractor != "auto" and scored and scored != [self.train.extractor]:
+    if self.train.extractor != "auto" and scored and scored != self.train.extractor.split()[:1]:
         found.append(f"extractor: {scored[0]} there, {self.train.extractor} now")
     return found + self._other_images()
 

@@ -159,7 +159,7 @@ def keep_memory() -> None:
         libc.mallopt(-1, -1)  # M_TRIM_THRESHOLD: never shrink the heap
 
 # %% ../nbs/05d_training.ipynb #afd55ba8
-Score = Callable[[nn.Module], float]
+Score = Callable[[nn.Module], float | dict[str, float]]  # of several judges, the one of its `name` decides
 
 
 def train(
@@ -427,7 +427,9 @@ def _score(self: _Log) -> bool:
     """Write down the score, as metrics.csv will hold it; True if it is the lowest of the run."""
     if self.score is None:
         return False
-    self._row()[self.score.name] = float(f"{self.score(self.model):.6g}")
+    found = self.score(self.model)
+    found = found if isinstance(found, dict) else {self.score.name: found}
+    self._row().update({name: float(f"{value:.6g}") for name, value in found.items()})
     self.best = self._best()
     game = self.run.recipe.gan
     if self.gan.step > max(game.ema_start, game.ema_reset_until):

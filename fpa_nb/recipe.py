@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['WRITTEN_EVERY', 'FREE_TO_CHANGE', 'MODELS', 'RECIPES', 'RENAMED', 'GrowConfig', 'Recipe', 'Model', 'NamedRecipe',
            'default_recipe', 'setting_names', 'flat_settings', 'present_names', 'recipe_from_dict', 'make_recipe',
-           'stages', 'nearest_recipe', 'recipe_note', 'duration', 'differences', 'other_settings']
+           'stages', 'nearest_recipe', 'recipe_note', 'usual_seconds', 'duration', 'differences', 'other_settings']
 
 # %% ../nbs/05b_recipe.ipynb #f645a2a7
 import difflib
@@ -86,6 +86,17 @@ _PARTS_WITH_IMAGE_SHAPE = [part.name for part in fields(Recipe) if hasattr(part.
 WRITTEN_EVERY = ("log_every", "sample_every", "save_every", "score_every")
 FREE_TO_CHANGE = ("steps", *WRITTEN_EVERY, "gan.penalty_parts", "gan.compiled")  # may differ when a run goes on
 
+# %% ../nbs/05b_recipe.ipynb #a1fe7568
+def _check_stages(recipe: Recipe) -> None:
+    """Raise `ValueError` for a model that cannot grow, and for sizes of stages that do not ascend to the last."""
+    growing = [name for name, model in MODELS.items() if model.kind is Painter]
+    sizes = (*recipe.grow.sizes, recipe.painter.image_size)
+    if recipe.model not in growing:
+        raise ValueError(f"model {recipe.model!r} cannot grow: grow.sizes are for {', '.join(growing)}")
+    if not set(sizes) <= set(IMAGE_SIZES) or not all(small < large for small, large in pairwise(sizes)):
+        said = f"grow.sizes {list(recipe.grow.sizes)} must be powers of two from {IMAGE_SIZES[0]} that ascend"
+        raise ValueError(f"{said} to less than image_size={sizes[-1]}")
+
 # %% ../nbs/05b_recipe.ipynb #e9db651c
 @plain_dataclass(frozen=True)
 class Model:
@@ -133,8 +144,9 @@ class NamedRecipe:
     """Settings that belong together."""
 
     changes: dict  # of the official defaults, by dotted name
-    seconds: dict[str, float] = field(default_factory=dict)  # a training step on two CPU cores, by model, if measured
+    seconds: dict[str, dict[int, float]] = field(default_factory=dict)  # of a step on two CPU cores: by model and size
     image_size: int = 64
+    stages: tuple[tuple[int, int, int], ...] = ()  # image size, batch size, training steps, of painters before the last
     by_model: dict[str, dict] = field(default_factory=dict)  # further changes for one model only
     any_dataset: bool = True  # whether it is offered for other datasets than its own
 
@@ -146,7 +158,7 @@ _EARLY_AVERAGE = {
     "gan.ema_start": 0,
     "gan.ema_reset_until": 0,
 }
-RECIPES = {"paper": NamedRecipe({}, seconds={"fpa": 5.5})}
+RECIPES = {"paper": NamedRecipe({}, seconds={"fpa": {64: 5.5}})}
 _OWN_RECIPES = {"digits": "digits", "smiles": "laptop", "flowers": "laptop"}  # where the default is not `paper`
 
 
@@ -156,7 +168,14 @@ def default_recipe(dataset: str) -> str:
 
 # %% ../nbs/05b_recipe.ipynb #5ca70d5d
 RECIPES["laptop"] = NamedRecipe(
-    seconds={"fpa": 0.3, "fpa_v1": 0.3, "fpa_unet": 1.4, "fpa_v1_unet": 1.4, "lightgan": 0.57},
+    seconds={
+        "fpa": {16: 0.07, 32: 0.1, 64: 0.3},
+        "fpa_v1": {16: 0.07, 32: 0.1, 64: 0.3},
+        "fpa_unet": {64: 1.4},
+        "fpa_v1_unet": {64: 1.4},
+        "lightgan": {64: 0.57},
+    },
+    stages=((16, 16, 600), (32, 8, 1_500), (64, 16, 10_000)),
     changes={
         "steps": 30_000,
         "batch_size": 16,
@@ -185,6 +204,7 @@ RECIPES["laptop"] = NamedRecipe(
         },
     },
 )
+RECIPES["laptop-direct"] = replace(RECIPES["laptop"], stages=())
 
 # %% ../nbs/05b_recipe.ipynb #0561d27c
 RECIPES["digits"] = NamedRecipe(
@@ -217,7 +237,7 @@ RECIPES["digits"] = NamedRecipe(
 def _modern(name: str) -> NamedRecipe:
     """A named recipe with the newer penalty; its steps take 1.05 times as long, as measured in chapter 04a."""
     usual = RECIPES[name]
-    seconds = {model: float(f"{1.05 * seconds:.2g}") for model, seconds in usual.seconds.items()}
+    seconds = {model: {n: float(f"{1.05 * s:.2g}") for n, s in sizes.items()} for model, sizes in usual.seconds.items()}
     return replace(usual, changes=usual.changes | {"gan.penalty": "zero_centred"}, seconds=seconds)
 
 
@@ -287,7 +307,7 @@ def make_recipe(
     named = RECIPES[name]
     size = named.image_size if image_size is None else image_size
     changes = _shape(size, DATASETS[dataset].channels) | MODELS[model].changes
-    changes |= named.changes | named.by_model.get(model, {})
+    changes |= named.changes | named.by_model.get(model, {}) | _growth(named, model, size)
     changes |= {name: value for name, value in settings.items() if value is not None}
     made = _changed(Recipe(dataset=dataset, model=model), changes | present_names(overrides or {}))
     if (made.dataset, made.model) != (dataset, model):
@@ -298,6 +318,16 @@ def make_recipe(
 def _shape(image_size: int, channels: int) -> dict:
     shape = {"image_size": image_size, "channels": channels}
     return {f"{part}.{name}": value for part in _PARTS_WITH_IMAGE_SHAPE for name, value in shape.items()}
+
+
+def _growth(named: NamedRecipe, model: str, image_size: int) -> dict:
+    """A painter's stages before the last one; its gain begins at 1, and stays when it is refined."""
+    earlier = [stage for stage in named.stages if stage[0] < image_size]
+    if not earlier or not MODELS[model].paints:
+        return {}
+    parts = zip(("grow.sizes", "grow.batches", "grow.steps"), zip(*earlier))
+    gain = {"painter.key_gain": (image_size / earlier[0][0]) ** 0.5}
+    return gain | (dict(parts) if MODELS[model].kind is Painter else {})
 
 
 def _changed(recipe: Recipe, changes: dict) -> Recipe:
@@ -316,15 +346,21 @@ def _changed(recipe: Recipe, changes: dict) -> Recipe:
 # %% ../nbs/05b_recipe.ipynb #809eb7f9
 @cache
 def stages(recipe: Recipe) -> tuple[tuple[range, Recipe], ...]:
-    """The training steps of each stage, and its recipe; a recipe that does not grow is its only stage."""
+    """
+    The training steps of each stage, and its recipe, of those that the recipe's steps reach.
+
+    A recipe that does not grow is its only stage.
+    """
     if not recipe.grow.sizes:
         return ((range(recipe.steps), recipe),)
     sizes = recipe.grow.sizes
     batches = recipe.grow.batches or [recipe.batch_size] * len(sizes)
-    earlier = [_at_size(recipe, size, batch) for size, batch in zip(sizes, batches)]
-    ends = [0, *accumulate(recipe.grow.steps), recipe.steps]
-    found = zip(pairwise(ends), [*earlier, replace(recipe, grow=GrowConfig())])
-    return tuple((range(*steps), stage) for steps, stage in found)
+    made_of = [_at_size(recipe, size, batch) for size, batch in zip(sizes, batches)]
+    made_of.append(replace(recipe, grow=GrowConfig()))
+    starts = [0, *accumulate(recipe.grow.steps)]
+    ends = [*starts[1:], recipe.steps]
+    found = zip(starts, ends, made_of)
+    return tuple((range(a, min(b, recipe.steps)), stage) for a, b, stage in found if a <= recipe.steps)
 
 
 @patch
@@ -339,21 +375,6 @@ def _at_size(recipe: Recipe, size: int, batch_size: int) -> Recipe:
     shaped = {part: replace(getattr(recipe, part), image_size=size) for part in _PARTS_WITH_IMAGE_SHAPE}
     shaped["painter"], _ = resized_settings(recipe.painter, size)
     return replace(recipe, batch_size=batch_size, grow=GrowConfig(), **shaped)
-
-# %% ../nbs/05b_recipe.ipynb #a1fe7568
-def _check_stages(recipe: Recipe) -> None:
-    """Raise `ValueError` for a model that cannot grow, and for sizes and steps of stages that do not fit the last."""
-    growing = [name for name, model in MODELS.items() if model.kind is Painter]
-    sizes = (*recipe.grow.sizes, recipe.painter.image_size)
-    before = sum(recipe.grow.steps)
-    if recipe.model not in growing:
-        raise ValueError(f"model {recipe.model!r} cannot grow: grow.sizes are for {', '.join(growing)}")
-    if not set(sizes) <= set(IMAGE_SIZES) or not all(small < large for small, large in pairwise(sizes)):
-        said = f"grow.sizes {list(recipe.grow.sizes)} must be powers of two from {IMAGE_SIZES[0]} that ascend"
-        raise ValueError(f"{said} to less than image_size={sizes[-1]}")
-    if before >= recipe.steps:
-        left = f"steps={recipe.steps} leave none for the last stage: more of them, or fewer grow.steps"
-        raise ValueError(f"the {before} steps of grow.steps take all: {left}")
 
 # %% ../nbs/05b_recipe.ipynb #e6495f1e
 def nearest_recipe(recipe: Recipe) -> tuple[str, dict]:
@@ -375,16 +396,29 @@ def recipe_note(recipe: Recipe) -> str:
     if not RECIPES[name].any_dataset:
         return f"recipe: {name}{changed}"
     others = [other for other in RECIPES if other != name and RECIPES[other].any_dataset]
-    steps = {other: RECIPES[other].changes.get("steps", Recipe.steps) for other in others}
-    instead = [f"recipe {other} instead: {_cost(other, recipe.model, steps[other])}" for other in others]
-    return "\n".join([f"recipe: {name}{changed}; {_cost(name, recipe.model, recipe.steps)}", *instead])
+    costs = {other: _cost(other, make_recipe(recipe.dataset, recipe.model, recipe=other)) for other in others}
+    instead = [f"recipe {other} instead: {cost}" for other, cost in costs.items()]
+    return "\n".join([f"recipe: {name}{changed}; {_cost(name, recipe)}", *instead])
 
 
-def _cost(name: str, model: str, steps: int) -> str:
-    seconds = RECIPES[name].seconds.get(model)
+def _cost(name: str, recipe: Recipe) -> str:
+    seconds = usual_seconds(name, recipe)
     if seconds is None:
-        return f"{steps} steps, and how long one takes on two CPU cores was not measured"
-    return f"{steps} steps of about {seconds} s on two CPU cores take {duration(steps * seconds)}, on a GPU much less"
+        return f"{recipe.steps} steps, and how long one takes on two CPU cores was not measured"
+    each = float(f"{seconds / recipe.steps:.2g}")
+    return f"{recipe.steps} steps of about {each} s on two CPU cores take {duration(seconds)}, on a GPU much less"
+
+# %% ../nbs/05b_recipe.ipynb #5fa104d3
+def usual_seconds(
+    name: str,  # of the recipe, one of RECIPES
+    recipe: Recipe,
+    made: int = 0,  # steps that are made already
+) -> float | None:
+    """What the steps that are left of a recipe take on two CPU cores, by the named one; None if it was not measured."""
+    of_size = RECIPES[name].seconds.get(recipe.model, {})
+    left = {stage.painter.image_size: len(range(max(made, steps.start), steps.stop)) for steps, stage in stages(recipe)}
+    known = all(size in of_size for size, count in left.items() if count)
+    return sum(count * of_size[size] for size, count in left.items() if count) if known else None
 
 
 def duration(seconds: float) -> str:

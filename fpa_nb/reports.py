@@ -137,7 +137,7 @@ class _Entry(BaseModel):
     start_share: FiniteFloat | None = None  # of the untrained network, in the average
     against: Literal["all", "held_out"] = "all"  # real images compared with
 
-
+# %% ../nbs/11_reports.ipynb #78f0e50c
 class _Record(BaseModel):
     """What is read of a record, of a run or of something else."""
 
@@ -231,9 +231,9 @@ def _by_length(rows: list[dict]) -> list[dict]:
 
 # %% ../nbs/11_reports.ipynb #0ad2ef11
 _RECORDED = [
-    *("dataset", "model", "run", "metric", "value", "low", "high", *_SCORES[1:], "real", "against", "image_format", "step"),
-    *("trained", "seed", "painting_steps", "image_size", "seconds_per_step", "device", "images_per_second"),
-    *("checkpoint", "remarks", "changes", "settings"),
+    *("dataset", "model", "run", "metric", "value", "low", "high", *_SCORES[1:], "real", "against"),
+    *("image_format", "step", "trained", "seed", "painting_steps", "image_size", "seconds_per_step", "device"),
+    *("images_per_second", "checkpoint", "remarks", "changes", "settings"),
 ]  # columns of `read_records`
 
 
@@ -363,7 +363,7 @@ def plot_setting(
         ax.set_title(f"{panel[0]}: {DISTANCES[panel[1]]}", fontsize=10)
         ax.set(yscale="log") if wide else ax.set(ylim=(0, 1.1 * values.max()))
         ax.set_xticks(range(len(places)), [fill(str(value_title(setting, every[value])), 12) for value in places])
-        ax.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.25), frameon=False)
+        ax.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.33), frameon=False)
     for ax in axes.flat[len(panels) :]:
         ax.axis("off")
     plt.close(fig)

@@ -35,8 +35,8 @@ from .launch import requested
 from .models import PREFIX, OfficialModel
 from .parameters import Count, EvaluateParameters, Parameters, Place, Places, Seed, TrainParameters, Varied
 from .parameters import checked, complaint, parse_value
-from .recipe import MODELS, RECIPES, RENAMED, WRITTEN_EVERY, Recipe, duration, flat_settings, nearest_recipe
-from .recipe import other_settings, present_names, recipe_from_dict, stages
+from .recipe import MODELS, RENAMED, WRITTEN_EVERY, Recipe, duration, flat_settings, nearest_recipe
+from .recipe import other_settings, present_names, recipe_from_dict, stages, usual_seconds
 from .reports import run_name
 from .run import Run, build_gan, choose_device, environment
 from .training import expected_seconds
@@ -524,8 +524,9 @@ def speed_of(
         seconds = sum(count * speed.seconds for count, speed in timed) / sum(count for count, _ in timed)
         return Speed(seconds, timed[-1][1].source)
     name, alike = _named(recipe)
-    seconds = RECIPES[name].seconds.get(recipe.model)
-    usual = Speed(seconds, f"two CPU cores, about, by recipe {name}") if seconds else None
+    seconds = usual_seconds(name, recipe, made)
+    steps = recipe.steps - made
+    usual = Speed(seconds / steps, f"two CPU cores, about, by recipe {name}") if seconds and steps > 0 else None
     return speeds.get((recipe.model, name)) or usual if alike else None
 
 

@@ -508,11 +508,11 @@ def run_summary(run: Run, data: ImageData, device: str = "auto", timed: bool = T
     lines = [
         f"{recipe.model} on {recipe.dataset}: {len(data)} images of {size} x {size}, channels: {channels}",
         f"steps {done} -> {recipe.steps}, batch {recipe.batch_size} x {recipe.accumulate}, seed {recipe.seed}, on {on}",
-        f"results in {run.place}",
     ]
-    for steps, stage in stages(recipe)[:-1]:
+    for steps, stage in stages(recipe) if recipe.grow.sizes else ():
         size, batch = stage.painter.image_size, f"{stage.batch_size} x {recipe.accumulate}"
-        lines.insert(-1, f"to step {steps.stop} images of {size} x {size}, batch {batch}")
+        lines.append(f"to step {steps.stop} images of {size} x {size}, batch {batch}")
+    lines.append(f"results in {run.place}")
     if timed and recipe.steps - done >= 100:
         left = [(len(range(max(done, steps.start), steps.stop)), stage) for steps, stage in stages(recipe)]
         minutes = sum(count * expected_seconds(stage, data, device) for count, stage in left if count) / 60

@@ -77,7 +77,8 @@ class Recipe:
                 unequal = ", ".join(f"{part}.{name}={value}" for part, value in values.items())
                 raise ValueError(f"{unequal} must be equal")
         if self.painter.image_width not in (None, self.painter.image_size):
-            raise ValueError(f"painter.image_width={self.painter.image_width}: images of a training are square; leave it out")
+            width = f"painter.image_width={self.painter.image_width}"
+            raise ValueError(f"{width}: images of a training are square; leave it out")
         if self.grow.sizes:
             _check_stages(self)
 

@@ -120,7 +120,7 @@ BAD = {
         {"dataset": "lsun_church", "data_dir": "/nowhere"},
         "LSUN church outdoor, train (126227 images, about 2.45 GB) is not in /nowhere: run fpa_nb.datasets.download",
     ),
-    "unknown recipe": ({"recipe": "desktop"}, "unknown recipe 'desktop'; known: paper, paper-grown, laptop, laptop-direct"),
+    "unknown recipe": ({"recipe": "desktop"}, "unknown recipe 'desktop'; known: paper, paper-grown, laptop"),
     "name that leads away": ({"name": "../../x"}, "name: name '../../x' cannot name a file"),
     "seed": ({"seed": -1}, "seed: Input should be greater than or equal to 0, not -1"),
     "model as a number": ({"model": 5}, "unknown model '5'"),

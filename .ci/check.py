@@ -14,6 +14,7 @@ import nbformat
 
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST_LINE, LONGEST_CELL, LONGEST_MODULE = 120, 40, 600
+OPENING = ("0_watch", "0a_small")  # chapters that show before anything is built: they use all of it, and need nothing
 PLACEHOLDER = re.compile(r"\bexample\.(?:com|net|org)\b|\bX\.ipynb\b")
 ADDRESS = re.compile(r"\w+://[^\s()\"'<>]*\bfpa[-_]nb\b[^\s()\"'<>]*")  # one that should be of this project
 
@@ -64,7 +65,7 @@ def check_imports(chapters: list[Path]) -> list[str]:
     numbers = [path.stem.split("_")[0] for path in chapters]
     above, wrong = [], []  # of each chapter: those that it imports, directly or not
     for i, path in enumerate(chapters):
-        direct = {order[name] for name in imported(path) if name in order}
+        direct = {order[name] for name in imported(path) if name in order and path.stem not in OPENING}
         for later in sorted(j for j in direct if j >= i):
             wrong.append(f"{path.name} imports {module_of(chapters[later])}, which is no earlier chapter")
         direct = {j for j in direct if j < i}

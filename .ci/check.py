@@ -14,6 +14,9 @@ import nbformat
 
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST_LINE, LONGEST_CELL, LONGEST_MODULE = 120, 40, 600
+OPENING = ("0_watch", "0a_small")  # chapters that show before anything is built: they use all of it, and need nothing
+TABLE_ROW = re.compile(r"^\| \[[^\]]+\]\[(\d\w*)\] \| (.*?) \| (.*?) \| (\d+) \|$", re.M)  # a chapter, in the index
+TRAIN = "train"  # the notebook to which the last chapter of a table leads
 PLACEHOLDER = re.compile(r"\bexample\.(?:com|net|org)\b|\bX\.ipynb\b")
 ADDRESS = re.compile(r"\w+://[^\s()\"'<>]*\bfpa[-_]nb\b[^\s()\"'<>]*")  # one that should be of this project
 
@@ -64,7 +67,7 @@ def check_imports(chapters: list[Path]) -> list[str]:
     numbers = [path.stem.split("_")[0] for path in chapters]
     above, wrong = [], []  # of each chapter: those that it imports, directly or not
     for i, path in enumerate(chapters):
-        direct = {order[name] for name in imported(path) if name in order}
+        direct = {order[name] for name in imported(path) if name in order and path.stem not in OPENING}
         for later in sorted(j for j in direct if j >= i):
             wrong.append(f"{path.name} imports {module_of(chapters[later])}, which is no earlier chapter")
         direct = {j for j in direct if j < i}
@@ -82,16 +85,17 @@ def head(path: Path) -> tuple[str, str]:
 
 
 def check_order(chapters: list[Path]) -> list[str]:
-    """Whether index and chapters say the same, and each chapter leads to the next one of the index."""
+    """Whether index and chapters say the same, and each chapter leads to the next of its table, the last to train."""
     index = "\n".join(text for _, text, _ in cells(ROOT / "nbs" / "index.ipynb"))
     files = dict(re.findall(r"^\[(\w+)\]: (\w+)\.ipynb$", index, re.M))
-    rows = re.findall(r"^\| \[[^\]]+\]\[(\d\w*)\] \| (.*?) \| (.*?) \| (\d+) \|$", index, re.M)
-    listed = [(files.get(row[0], row[0]), *row[1:]) for row in rows]
+    tables = [TABLE_ROW.findall(part) for part in re.split(r"^### ", index, flags=re.M)]
+    rows = [(*row, *after[:1]) for table in tables for row, after in zip(table, [*table[1:], (TRAIN,)])]
+    listed = [(files.get(row[0], row[0]), *row[1:-1], files.get(row[-1], row[-1])) for row in rows]
     names, wrong = [name for name, *_ in listed], []
     by_name = {path.stem: path for path in chapters}
     if set(names) != set(by_name):
         wrong.append(f"the index lists other chapters than there are: {', '.join(sorted(set(names) ^ set(by_name)))}")
-    for (name, about, needs, minutes), after in zip(listed, [*names[1:], "train"]):
+    for name, about, needs, minutes, after in listed:
         if name not in by_name:
             continue
         description, line = head(by_name[name])

@@ -170,11 +170,8 @@ def write_sources(source: Path) -> None:
     for title, pages in trees.items():
         tree = "\n".join(["```{toctree}", ":hidden:", f":caption: {title}", *pages, "```"])
         notebooks["index"].cells.append(nbformat.v4.new_markdown_cell(tree))
-    frame = FRAME.format("width: 100%; height: 30rem; border: 0")
-    notebooks["index"].cells.insert(1, nbformat.v4.new_markdown_cell(frame))
-    for cell in notebooks["index"].cells:
-        link = '**<a href="paint/index.html">It paints in your browser</a>**'  # built beside the pages
-        cell.source = cell.source.replace("**It paints in your browser**", link)
+    for name in ("index", "0_watch"):
+        embed_page(notebooks[name])
     for name, notebook in notebooks.items():
         nbformat.write(notebook, source / f"{name}.ipynb")
     (source / "conf.py").write_text(CONF)
@@ -184,6 +181,15 @@ def write_sources(source: Path) -> None:
     (source / "try_it.md").write_text(TRY_IT)
     (source / "contributing.md").write_text(relinked((ROOT / "CONTRIBUTING.md").read_text()))
     shutil.copytree(ROOT / "nbs" / "images", source / "images")
+
+
+def embed_page(notebook: nbformat.NotebookNode) -> None:
+    """Show the page that paints above the cell that speaks of it, and link the two: it is built beside the pages."""
+    sentence, link = "**It paints in your browser**", '**<a href="paint/index.html">It paints in your browser</a>**'
+    place = next(i for i, cell in enumerate(notebook.cells) if sentence in cell.source)
+    notebook.cells[place].source = notebook.cells[place].source.replace(sentence, link)
+    frame = FRAME.format("width: 100%; height: 30rem; border: 0")
+    notebook.cells.insert(place, nbformat.v4.new_markdown_cell(frame))
 
 
 def write_results(source: Path) -> list[str]:

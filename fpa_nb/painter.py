@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['LATER_SETTINGS', 'OPPONENT_CONTRAST', 'FORMER_NAMES', 'PainterConfig', 'RepeatedLatent', 'MiniLatents', 'LSTMNetwork',
            'TransformerNetwork', 'Head', 'as_images', 'in_colour', 'Painting', 'write_program', 'Pretrained', 'Painter',
-           'sample_latents', 'resized_settings', 'settings_classes', 'present_settings', 'show_images', 'around_grey',
-           'evenly_spaced', 'show_steps']
+           'sample_latents', 'show_images', 'around_grey', 'evenly_spaced', 'show_steps', 'resized_settings',
+           'settings_classes', 'present_settings']
 
 # %% ../nbs/01_painter.ipynb #46a8f493
 import copy
@@ -405,6 +405,90 @@ def _intermediate_images(painting: Painting, config: PainterConfig) -> list[Tens
         images.append(as_images(canvas, config))
     return images
 
+# %% ../nbs/01_painter.ipynb #d96988b6
+def show_images(
+    images: Tensor,  # (n, channels, height, width), shown clamped to [0, 1]
+    columns: int = 8,  # images a row
+    size: float = 1.0,  # width of an image, inches
+    title: str = "",
+    row_labels: Sequence[str] = (),  # left of the rows, one for each
+    column_labels: Sequence[str] = (),  # above the columns, one for each
+) -> "Figure":
+    """A grid of images. Raises `ValueError` if there are not as many labels as rows or columns."""
+    import matplotlib.pyplot as plt
+    from torchvision.utils import make_grid
+
+    images = images.detach().float().cpu().clamp(0, 1)
+    columns = min(columns, len(images))
+    rows = -(-len(images) // columns)
+    for name, labels, count in (("row", row_labels, rows), ("column", column_labels, columns)):
+        if labels and len(labels) != count:
+            raise ValueError(f"{len(labels)} {name} labels for {count} {name}s")
+    margin = 0.09 * max(map(len, row_labels), default=0)  # inches
+    figsize = (columns * size + margin, rows * size + (0.25 if column_labels else 0))
+    fig, ax = plt.subplots(figsize=figsize, layout="constrained")
+    ax.imshow(make_grid(images, nrow=columns, padding=1, pad_value=1.0).permute(1, 2, 0), interpolation="nearest")
+    ax.set_title(title, fontsize=10)
+    _label_grid(ax, images.shape[-2:], row_labels, column_labels)
+    plt.close(fig)
+    return fig
+
+
+def _label_grid(ax: "Axes", shape: tuple[int, int], row_labels: Sequence[str], column_labels: Sequence[str]) -> None:
+    """Labels beside the rows and above the columns of a grid of images, one pixel apart, and no other axes."""
+    height, width = shape
+    ax.tick_params(length=0, labelsize=9, labeltop=True, labelbottom=False)
+    ax.set_yticks([(height + 1) * i + height / 2 for i in range(len(row_labels))], row_labels)
+    ax.set_xticks([(width + 1) * i + width / 2 for i in range(len(column_labels))], column_labels)
+    ax.spines[:].set_visible(False)
+
+# %% ../nbs/01_painter.ipynb #a7d0c3e1
+def around_grey(
+    updates: Tensor,  # (..., channels, height, width)
+) -> Tensor:  # the same shape, in [0, 1]
+    """Updates as pictures around mid-grey, which is zero; each is scaled to its own largest value."""
+    updates = updates.detach().float().cpu()
+    return 0.5 + 0.5 * updates / updates.abs().amax((-3, -2, -1), keepdim=True).clamp(min=1e-12)
+
+
+def evenly_spaced(length: int, count: int) -> list[int]:
+    """At most so many indices of a sequence, evenly spread, the first and the last among them."""
+    return torch.linspace(0, length - 1, min(count, length)).round().long().tolist()
+
+# %% ../nbs/01_painter.ipynb #ed6cf643
+def show_steps(
+    painting: Painting,
+    index: int = 0,  # which picture of the batch
+    count: int = 16,  # how many steps to show, evenly spread, the last one among them
+    size: float = 0.8,  # width of a step, inches
+) -> "Figure":
+    """The step strip of one painting: updates above, canvases below; at the end the refined image, if there is one."""
+    import matplotlib.pyplot as plt
+
+    updates = around_grey(in_colour(painting.updates[index], painting.config))
+    frames = painting.frames[index].detach().float().cpu()
+    columns = [(f"{t + 1}", updates[t], frames[t]) for t in evenly_spaced(len(frames), count)]
+    if painting.refined is not None:
+        columns.append(("U-Net", None, painting.refined[index].detach().float().cpu()))
+    figsize = (len(columns) * size, 2 * size + 0.3)
+    fig, axes = plt.subplots(2, len(columns), figsize=figsize, squeeze=False, layout="constrained")
+    for (top, bottom), (title, update, frame) in zip(axes.T, columns):
+        top.set_title(title, fontsize=8)
+        _show_step(top, update)
+        _show_step(bottom, frame)
+    for ax, name in zip(axes[:, 0], ("update", "canvas")):
+        ax.text(-0.1, 0.5, name, transform=ax.transAxes, rotation=90, ha="right", va="center", fontsize=8)
+    plt.close(fig)
+    return fig
+
+
+def _show_step(ax: "Axes", image: Tensor | None) -> None:
+    """One small image (channels, height, width) without axes, or nothing."""
+    ax.axis("off")
+    if image is not None:
+        pixels = image.clamp(0, 1).permute(1, 2, 0).squeeze(-1)
+        ax.imshow(pixels, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+
 # %% ../nbs/01_painter.ipynb #03f12986
 def resized_settings(
     config: PainterConfig,
@@ -542,87 +626,3 @@ def push_to_hub(
     with tempfile.TemporaryDirectory() as folder:
         self.save_pretrained(folder)
         return hub.upload_folder(repo_id=name, folder_path=folder, **upload)
-
-# %% ../nbs/01_painter.ipynb #d96988b6
-def show_images(
-    images: Tensor,  # (n, channels, height, width), shown clamped to [0, 1]
-    columns: int = 8,  # images a row
-    size: float = 1.0,  # width of an image, inches
-    title: str = "",
-    row_labels: Sequence[str] = (),  # left of the rows, one for each
-    column_labels: Sequence[str] = (),  # above the columns, one for each
-) -> "Figure":
-    """A grid of images. Raises `ValueError` if there are not as many labels as rows or columns."""
-    import matplotlib.pyplot as plt
-    from torchvision.utils import make_grid
-
-    images = images.detach().float().cpu().clamp(0, 1)
-    columns = min(columns, len(images))
-    rows = -(-len(images) // columns)
-    for name, labels, count in (("row", row_labels, rows), ("column", column_labels, columns)):
-        if labels and len(labels) != count:
-            raise ValueError(f"{len(labels)} {name} labels for {count} {name}s")
-    margin = 0.09 * max(map(len, row_labels), default=0)  # inches
-    figsize = (columns * size + margin, rows * size + (0.25 if column_labels else 0))
-    fig, ax = plt.subplots(figsize=figsize, layout="constrained")
-    ax.imshow(make_grid(images, nrow=columns, padding=1, pad_value=1.0).permute(1, 2, 0), interpolation="nearest")
-    ax.set_title(title, fontsize=10)
-    _label_grid(ax, images.shape[-2:], row_labels, column_labels)
-    plt.close(fig)
-    return fig
-
-
-def _label_grid(ax: "Axes", shape: tuple[int, int], row_labels: Sequence[str], column_labels: Sequence[str]) -> None:
-    """Labels beside the rows and above the columns of a grid of images, one pixel apart, and no other axes."""
-    height, width = shape
-    ax.tick_params(length=0, labelsize=9, labeltop=True, labelbottom=False)
-    ax.set_yticks([(height + 1) * i + height / 2 for i in range(len(row_labels))], row_labels)
-    ax.set_xticks([(width + 1) * i + width / 2 for i in range(len(column_labels))], column_labels)
-    ax.spines[:].set_visible(False)
-
-# %% ../nbs/01_painter.ipynb #a7d0c3e1
-def around_grey(
-    updates: Tensor,  # (..., channels, height, width)
-) -> Tensor:  # the same shape, in [0, 1]
-    """Updates as pictures around mid-grey, which is zero; each is scaled to its own largest value."""
-    updates = updates.detach().float().cpu()
-    return 0.5 + 0.5 * updates / updates.abs().amax((-3, -2, -1), keepdim=True).clamp(min=1e-12)
-
-
-def evenly_spaced(length: int, count: int) -> list[int]:
-    """At most so many indices of a sequence, evenly spread, the first and the last among them."""
-    return torch.linspace(0, length - 1, min(count, length)).round().long().tolist()
-
-# %% ../nbs/01_painter.ipynb #ed6cf643
-def show_steps(
-    painting: Painting,
-    index: int = 0,  # which picture of the batch
-    count: int = 16,  # how many steps to show, evenly spread, the last one among them
-    size: float = 0.8,  # width of a step, inches
-) -> "Figure":
-    """The step strip of one painting: updates above, canvases below; at the end the refined image, if there is one."""
-    import matplotlib.pyplot as plt
-
-    updates = around_grey(in_colour(painting.updates[index], painting.config))
-    frames = painting.frames[index].detach().float().cpu()
-    columns = [(f"{t + 1}", updates[t], frames[t]) for t in evenly_spaced(len(frames), count)]
-    if painting.refined is not None:
-        columns.append(("U-Net", None, painting.refined[index].detach().float().cpu()))
-    figsize = (len(columns) * size, 2 * size + 0.3)
-    fig, axes = plt.subplots(2, len(columns), figsize=figsize, squeeze=False, layout="constrained")
-    for (top, bottom), (title, update, frame) in zip(axes.T, columns):
-        top.set_title(title, fontsize=8)
-        _show_step(top, update)
-        _show_step(bottom, frame)
-    for ax, name in zip(axes[:, 0], ("update", "canvas")):
-        ax.text(-0.1, 0.5, name, transform=ax.transAxes, rotation=90, ha="right", va="center", fontsize=8)
-    plt.close(fig)
-    return fig
-
-
-def _show_step(ax: "Axes", image: Tensor | None) -> None:
-    """One small image (channels, height, width) without axes, or nothing."""
-    ax.axis("off")
-    if image is not None:
-        pixels = image.clamp(0, 1).permute(1, 2, 0).squeeze(-1)
-        ax.imshow(pixels, cmap="gray", vmin=0, vmax=1, interpolation="nearest")

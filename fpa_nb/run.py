@@ -127,16 +127,17 @@ def show_metrics(run: Run) -> Figure:
     names = dict.fromkeys(name for row in rows for name in row)
     scores = [name for name in names if name not in (*_LOSSES, "step", "seconds", "image_size", "d_total", "g_total")]
     panels = [("d_loss", "g_loss"), ("penalty", "auxiliary"), *((name,) for name in scores)]
+    words = _LOSSES | {name: name.replace("_", " ").replace("frechet", "Fréchet") for name in scores}
     fig, axes = plt.subplots(1, len(panels), figsize=(4 * len(panels), 2.8), squeeze=False, layout="constrained")
     for ax, names in zip(axes[0], panels):
         for name in names:
             points = [(row["step"], row[name]) for row in rows if name in row]
             if points:
                 marker = "." if name in scores else None
-                ax.plot(*zip(*points), label=_LOSSES.get(name, name.replace("_", " ")), marker=marker)
+                ax.plot(*zip(*points), label=words[name], marker=marker)
         for steps, _ in stages(run.recipe)[1:]:
             ax.axvline(steps.start, color="grey", linestyle=":", linewidth=1)
-        what = names[0].replace("_", " ") if names[0] in scores else "loss"
+        what = words[names[0]] if names[0] in scores else "loss"
         ax.set(xlabel="training step", ylabel=what, yscale="linear" if "d_loss" in names else "log")
         ax.legend(fontsize=8)
     plt.close(fig)

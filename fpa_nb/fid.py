@@ -109,7 +109,7 @@ def load(cls: Moments, path: Path) -> Moments:
 
 # %% ../nbs/07_fid.ipynb #20378e52
 def frechet_distance(a: FeatureStatistics | Moments, b: FeatureStatistics | Moments) -> float:
-    """The squared Frechet distance between the normal distributions with these means and covariances."""
+    """The squared Fréchet distance between the normal distributions with these means and covariances."""
     a = Moments.of(a) if isinstance(a, FeatureStatistics) else a  # which keep their root for the next distance
     overlap = torch.linalg.eigvalsh(a.root.T @ b.covariance @ a.root).clamp(min=0).sqrt().sum()
     return float((a.mean - b.mean).square().sum() + a.covariance.trace() + b.covariance.trace() - 2 * overlap)
@@ -190,7 +190,7 @@ def twins(
 # %% ../nbs/07_fid.ipynb #1a5a79d7
 @dataclass(frozen=True)
 class Floor:
-    """The Frechet distance that a perfect painter would get, by the numbers of images."""
+    """The Fréchet distance that a perfect painter would get, by the numbers of images."""
 
     start: float  # of the line that 1 / distance follows
     slope: float

@@ -70,13 +70,15 @@ def _draw_program(axes: np.ndarray, program: dict[str, Tensor], image: Tensor) -
     limit = values.abs().max()
     step_range = (0.5, steps + 0.5)
     extent = (*step_range, height - 0.5, -0.5)
-    axes[0, 0].imshow(values.T, cmap="RdBu", vmin=-limit, vmax=limit, extent=extent, **heat_map)
+    of_values = axes[0, 0].imshow(values.T, cmap="RdBu", vmin=-limit, vmax=limit, extent=extent, **heat_map)
     axes[0, 1].imshow(_for_axes(image), cmap="gray", vmin=0, vmax=1, **heat_map)
-    axes[1, 1].imshow(keys, cmap="viridis", extent=(-0.5, width - 0.5, *reversed(step_range)), **heat_map)
+    of_keys = axes[1, 1].imshow(keys, cmap="viridis", extent=(-0.5, width - 0.5, *reversed(step_range)), **heat_map)
     axes[1, 0].bar(range(1, steps + 1), betas, width=0.8, color="0.4")
     for gate in gates:
         axes[1, 0].plot(range(1, steps + 1), gate, color="C1", marker=".", markersize=3)
     axes[1, 0].set(xlim=step_range, ylim=(min(0, betas.min()), max(1, betas.max())))
+    for heat, ax, side in ((of_values, axes[0, 0], "left"), (of_keys, axes[1, 1], "right")):
+        ax.figure.colorbar(heat, ax=ax, location=side, fraction=0.06, pad=0.03).ax.tick_params(labelsize=6, length=2)
 
 # %% ../nbs/06_gallery.ipynb #480bad94
 def show_program(
@@ -93,17 +95,20 @@ def show_program(
     for c, block in enumerate(np.atleast_1d(fig.subfigures(1, len(images)))):
         axes = block.subplots(2, 2)
         _draw_program(axes, {name: tensor[c] for name, tensor in program.items()}, images[c])
-        titles = "values (row, step)", f"canvas, {names[c]}", f"{corner} (step)", "keys (step, column)"
-        for ax, title in zip(axes.flat, titles):
+        titles = "values", f"canvas, {names[c]}", corner, "keys"
+        labels = ("step", "row"), ("column", "row"), ("step", ""), ("column", "step")
+        for ax, title, (x, y) in zip(axes.flat, titles, labels):
             ax.set_title(title, fontsize=8)
+            ax.set_xlabel(x, fontsize=7)
+            ax.set_ylabel(y, fontsize=7)
             ax.tick_params(labelsize=6, length=2)
     plt.close(fig)
     return fig
 
 # %% ../nbs/06_gallery.ipynb #7630711f
-def _label(ax: Axes, title: str, xlabel: str) -> None:
-    """Title, axis label, and whole numbers along the axis."""
-    ax.set(title=title, xlabel=xlabel)
+def _label(ax: Axes, title: str, xlabel: str, ylabel: str = "") -> None:
+    """Title, axis labels, and whole numbers along the axis."""
+    ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
     ax.xaxis.get_major_locator().set_params(integer=True)
 
 
@@ -128,9 +133,9 @@ def show_curves(
             axes[2].plot(range(1, steps + 1), numbers[c], linestyle="--", color=colour, label=f"{name}, {gate}")
     axes[2].set_ylim(min(0, betas.min()), max(1.05, betas.max()))
     axes[2].legend(fontsize=8)
-    _label(axes[0], f"keys ({list(names)[channel]})", "column")
-    _label(axes[1], f"values ({list(names)[channel]})", "row")
-    _label(axes[2], "learning rates", "step")
+    _label(axes[0], f"keys ({list(names)[channel]})", "column", "weight of the column")
+    _label(axes[1], f"values ({list(names)[channel]})", "row", "value")
+    _label(axes[2], "learning rates", "step", "learning rate")
     plt.close(fig)
     return fig
 

@@ -113,34 +113,46 @@ def write_metrics(self: Run, rows: list[dict]) -> None:
     write_text(self.folder / "metrics.csv", "\n".join([",".join(names), *lines]) + "\n")
 
 # %% ../nbs/05c_run.ipynb #ad73ca41
+_LOSSES = {  # columns of metrics.csv, in words
+    "d_loss": "discriminator",
+    "g_loss": "painter",
+    "penalty": "penalty",
+    "auxiliary": "reconstruction",
+}
+
+
 def show_metrics(run: Run) -> Figure:
     """The curves of a run: losses, and its score where it has one; dotted lines where it grew."""
     rows = run.metrics
-    losses = ("d_loss", "g_loss", "penalty", "auxiliary")
     names = dict.fromkeys(name for row in rows for name in row)
-    scores = [name for name in names if name not in (*losses, "step", "seconds", "image_size", "d_total", "g_total")]
+    scores = [name for name in names if name not in (*_LOSSES, "step", "seconds", "image_size", "d_total", "g_total")]
     panels = [("d_loss", "g_loss"), ("penalty", "auxiliary"), *((name,) for name in scores)]
+    words = _LOSSES | {name: name.replace("_", " ").replace("frechet", "Fréchet") for name in scores}
     fig, axes = plt.subplots(1, len(panels), figsize=(4 * len(panels), 2.8), squeeze=False, layout="constrained")
     for ax, names in zip(axes[0], panels):
         for name in names:
             points = [(row["step"], row[name]) for row in rows if name in row]
             if points:
-                ax.plot(*zip(*points), label=name, marker="." if name in scores else None)
+                marker = "." if name in scores else None
+                ax.plot(*zip(*points), label=words[name], marker=marker)
         for steps, _ in stages(run.recipe)[1:]:
             ax.axvline(steps.start, color="grey", linestyle=":", linewidth=1)
-        ax.set(xlabel="step", yscale="linear" if "d_loss" in names else "log")
+        what = words[names[0]] if names[0] in scores else "loss"
+        ax.set(xlabel="training step", ylabel=what, yscale="linear" if "d_loss" in names else "log")
         ax.legend(fontsize=8)
     plt.close(fig)
     return fig
 
-
+# %% ../nbs/05c_run.ipynb #1db908a7
 def show_samples(run: Run, count: int = 5, size: float = 2.6) -> Figure:
-    """Sample grids of a run, evenly spread over its steps; always the same latents."""
+    """A quarter of the sample grids of a run, evenly spread over its steps; always the same latents."""
     paths = run.samples
     shown = [paths[i] for i in evenly_spaced(len(paths), count)]
     fig, axes = plt.subplots(1, len(shown), figsize=(size * len(shown), size), squeeze=False, layout="constrained")
     for ax, path in zip(axes[0], shown):
-        ax.imshow(plt.imread(path), interpolation="nearest")
+        grid = plt.imread(path)
+        height, width = (side // 2 for side in grid.shape[:2])
+        ax.imshow(grid[:height, :width], interpolation="nearest")
         ax.set_title(f"step {int(path.stem)}", fontsize=9)
         ax.axis("off")
     plt.close(fig)

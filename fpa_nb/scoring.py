@@ -120,7 +120,7 @@ def _draw(features: Tensor, count: int, seed: int) -> Tensor:
 # %% ../nbs/07d_scoring.ipynb #2ddff15f
 @dataclass(frozen=True)
 class Scorer:
-    """The Frechet distance of painted images from real ones."""
+    """The Fréchet distance of painted images from real ones."""
 
     data: ImageData
     extractor: Extractor = PIXELS
@@ -248,7 +248,7 @@ def floor(
 class Evaluation:
     """The result of a full evaluation."""
 
-    name: str  # of the Frechet distance: fid, or what it is instead
+    name: str  # of the Fréchet distance: fid, or what it is instead
     value: float
     interval: tuple[float, float]  # 95 %, by bootstrap over the painted images
     kernel: float  # kernel distance: KID for Inception features
@@ -261,7 +261,7 @@ class Evaluation:
     precision: float | None  # share of painted images that look real; None: too few images
     recall: float | None  # share of real images that are like painted ones; None: too few images
     twins: float | None  # share of painted images with a near twin among a hundred, 0.05 for real ones; None: too few
-    floor: float | None  # Frechet distance of a perfect painter; None: too few images
+    floor: float | None  # Fréchet distance of a perfect painter; None: too few images
     image_size: int  # of the real images
     fingerprint: str  # of the real images
 
@@ -297,7 +297,7 @@ class _Painted:
 def evaluate_all(
     scorers: list[Scorer],  # of the same real images, through the same image format
     images: Iterable[Tensor],  # batches of images to be scored, in the range that the generator gives
-    replicates: int = 20,  # of the bootstrap; each costs one Frechet distance
+    replicates: int = 20,  # of the bootstrap; each costs one Fréchet distance
     progress: bool = False,
 ) -> list[Evaluation]:
     """

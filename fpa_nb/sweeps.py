@@ -539,7 +539,7 @@ def time_in_turns(recipes: dict[str, Recipe], rounds: int = 3, device: str = "au
 def scores_by_step(
     path: str | Path,  # metrics.csv of a run, or scores.csv of a painter that came with the package
 ) -> pd.Series:
-    """The Frechet pixel distances in the log of a run, by training step."""
+    """The Fréchet pixel distances in the log of a run, by training step."""
     return pd.read_csv(path).dropna(subset=PIXELS.name).set_index("step")[PIXELS.name]
 
 

@@ -110,8 +110,18 @@ def test_explorer(lab):
         off = control(panel, ".widget-text", "steps off").locator("input")
         off.fill("three")
         off.press("Enter")
-        panel.get_by_text("'three' is no step").wait_for()
+        error = panel.get_by_text("'three' is no step")
+        error.wait_for()
         shown.changed()
+        drag(page, step, 0.3)  # the error stays as long as the field is wrong, just below it
+        shown.changed(*STEP)
+        field, said = off.bounding_box(), error.bounding_box()
+        assert 0 <= said["y"] - field["y"] - field["height"] < 10 and said["x"] < field["x"] + field["width"]
+        screenshot(panel, "explorer_error.png")
+        off.fill("3")
+        off.press("Enter")
+        error.wait_for(state="detached")
+        shown.changed("changed canvas", "changed picture")  # a Hebbian update does not depend on those before it
         assert page.errors == []
 
 

@@ -177,6 +177,43 @@ def test_report_page(browser):
     page.close()
 
 
+LAYOUT = """() => {
+    const frame = document.querySelector('iframe'), inside = frame.contentDocument.documentElement;
+    const tops = [...document.body.children].map(part => part.getBoundingClientRect());
+    return {
+        wide: document.documentElement.scrollWidth,
+        wideInside: inside.scrollWidth - inside.clientWidth,
+        emptyInside: frame.clientHeight - inside.offsetHeight,
+        gap: Math.max(...tops.slice(1).map((part, i) => part.top - tops[i].bottom)),
+        boxes: [...document.querySelectorAll('.box')].filter(box => box.scrollWidth > box.clientWidth).length,
+        ground: getComputedStyle(inside.querySelector('.bar')).backgroundColor,
+        ink: getComputedStyle(document.querySelector('h1')).color,
+        paper: getComputedStyle(document.querySelector('figure img')).backgroundColor,
+    };
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_report_page_on_small_and_dark_screens(browser, scheme):
+    page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme=scheme)
+    errors, _ = watch(page)
+    page.goto((ROOT / "reports" / "index.html").as_uri())
+    light = ("rgb(255, 255, 255)", "rgb(0, 0, 0)")
+    for width, height in ((1280, 900), (390, 844), (320, 700)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_function("() => document.querySelector('iframe').style.height")
+        seen = page.evaluate(LAYOUT)
+        assert (seen["wide"], seen["wideInside"]) == (width, 0), f"the page scrolls sideways at {width}: {seen}"
+        assert seen["boxes"] == page.locator(".box").count() or width == 1280, "a table or figure is squeezed"
+        assert seen["emptyInside"] == 0 and seen["gap"] < 100
+        assert seen["paper"] == light[0]  # figures are drawn on white
+        assert ((seen["ground"], seen["ink"]) == light) == (scheme == "light")
+        screenshot(page, f"report_{scheme}_{width}.png")
+    assert not re.search(r"\b(gan|painter|discriminator|lightgan|refiner)\.\w", page.locator("body").inner_text())
+    assert errors == []
+    page.close()
+
+
 def test_documentation(browser, tmp_path):
     pytest.importorskip("myst_nb", reason="the documentation needs packages: pip install -e '.[dev]'")
     command = [sys.executable, ROOT / ".ci" / "docs.py", tmp_path]

@@ -387,7 +387,7 @@ def figure(self: Explorer) -> Figure:
 
 # %% ../nbs/09_explorer.ipynb #28cb07e1
 _PAGE_STYLE = """
-:root { color-scheme: light dark }
+:root { color-scheme: light dark; background: Canvas }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 76rem; margin: 1.5rem auto; padding: 0 1rem }
 .bar { position: sticky; top: 0; display: flex; gap: 1rem; align-items: center; padding: .6rem 0 }
 .bar { background: Canvas; border-bottom: 1px solid #8886 }

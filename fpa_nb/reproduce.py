@@ -356,7 +356,7 @@ _NOTE = (
     "tables/evaluations.csv says which."
 )
 _STYLE = """
-:root { color-scheme: light dark }
+:root { color-scheme: light dark; background: Canvas }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem }
 h2, p, li { overflow-wrap: anywhere }
 ul { padding-left: 1.2rem }

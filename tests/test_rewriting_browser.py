@@ -14,9 +14,10 @@ LISTEN = """widget => { window.said = []; new MutationObserver(() => {
     const text = widget.innerText.includes('working …');
     if (text !== window.said.at(-1)) window.said.push(text);
 }).observe(widget, { subtree: true, childList: true, characterData: true }); }"""  # when it says that it is working
-OUTSIDE = """() => { const panel = document.querySelector('.jp-Notebook').getBoundingClientRect();
-    return [...document.querySelectorAll('.retouch-context input')].filter(
-        box => box.getBoundingClientRect().right > panel.right).length; }"""  # boxes that cannot be seen
+LOST = """() => { const panel = document.querySelector('.jp-Notebook').getBoundingClientRect();
+    const cells = [...document.querySelectorAll('.retouch-context')].map(box => box.parentElement);
+    return cells.filter(cell => cell.getBoundingClientRect().right > panel.right ||
+        cell.clientWidth < cell.querySelector('img').naturalWidth - 1).length; }"""  # contexts cut off, or squeezed
 
 
 class Shown:
@@ -116,10 +117,10 @@ def test_copy_paste_apply_undo(lab):
         shown.changed()
         screenshot(widget, "dragged.png")
 
-        assert page.evaluate(OUTSIDE) == 0
+        assert page.evaluate(LOST) == 0
         page.set_viewport_size({"width": 700, "height": 1250})
         page.wait_for_timeout(500)
-        assert page.evaluate(OUTSIDE) == 0  # in a narrow window, the contexts take more lines
+        assert page.evaluate(LOST) == 0  # in a narrow window, the contexts take more lines
         screenshot(widget, "rewriting_narrow.png")
         page.set_viewport_size({"width": 1400, "height": 1250})
 

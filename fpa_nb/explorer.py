@@ -96,7 +96,7 @@ def betas_svg(
         for gate in painting.gates.values():
             numbers = gate[index, c].detach().float().mean(-1).tolist()
             points = " ".join(f"{(t + 0.5) * wide:.2f},{level(number):.2f}" for t, number in enumerate(numbers))
-            parts.append(f'<polyline points="{points}" fill="none" stroke="#000"/>')
+            parts.append(f'<polyline points="{points}" fill="none" stroke="currentColor"/>')
     size = f'width="{width}" height="{channels * row}" viewBox="0 0 {width} {channels * row}"'
     what = 'class="betas" role="img" aria-label="learning rates"'
     return f'<svg xmlns="http://www.w3.org/2000/svg" {what} {size}>{"".join(parts)}</svg>'
@@ -120,15 +120,20 @@ def betas_texts(
 def guarded(
     act: Callable[[], None],  # what a handler does
     status: widgets.HTML,  # where its errors are shown
+    working: str = "",  # what stands there meanwhile
 ) -> Callable:  # for `observe` and `on_click`
     """A widget's handler that shows a `ValueError` or `OSError` in the status line, and otherwise clears it."""
 
     def handle(_):  # the change, or the button that was clicked
+        status.value = working
         try:
-            status.value = ""
             act()
         except (ValueError, OSError) as error:
-            status.value = f'<span style="color:#b00;line-height:1.3">{html.escape(str(error))}</span>'
+            message = html.escape(str(error))
+            status.value = f'<div style="color:var(--jp-error-color1, #b00);line-height:1.3">{message}</div>'
+        finally:
+            if status.value == working:
+                status.value = ""
 
     return handle
 
@@ -210,23 +215,24 @@ class Explorer(widgets.VBox):
         self.scale = max(1, round(size / config.image_size))
         self.controls = c = _explorer_controls(self.steps, seed, second)
         self.pictures = {(row, view): widgets.Image(format="png") for row in _ROWS for view in _VIEWS}
-        names = [*_ROWS, *(f"rates {row}" for row in _ROWS), "heading", "status"]
+        names = [*_ROWS, *(f"rates {row}" for row in _ROWS), "heading", "saved"]
         self.notes = {name: widgets.HTML() for name in names}
+        self.notes["off"] = widgets.HTML(layout={"width": "246px"})  # what is wrong with the steps that are off
         super().__init__(self._arrange(), layout={"width": "max-content"})
         widgets.link((c.play, "value"), (c.step, "value"))
         self._observe(self._paint, c.seed, c.second, c.fraction, c.path)
         self._observe(self._change, c.off, c.beta_scale, *c.borrow.values(), c.order, c.shuffle, c.rule)
-        self._observe(self._show, c.step)
-        actions = {c.toggle: self._switch_step, c.reset: self._reset}
-        actions |= {c.save_picture: self._save_picture, c.save_film: self._save_film}
-        for button, act in actions.items():
-            button.on_click(guarded(act, self.notes["status"]))
+        c.step.observe(lambda _: self._show(), "value")
+        c.toggle.on_click(guarded(self._switch_step, self.notes["off"]))
+        c.reset.on_click(guarded(self._reset, self.notes["off"]))
+        c.save_picture.on_click(guarded(self._save_picture, self.notes["saved"]))
+        c.save_film.on_click(guarded(self._save_film, self.notes["saved"], "saving …"))
         self._paint()
 
     def _observe(self, act: Callable[[], None], *controls: widgets.Widget) -> None:
-        """Do something whenever one of these controls changes."""
+        """Do something whenever one of these controls changes; only the steps that are off can be wrong then."""
         for control in controls:
-            control.observe(guarded(act, self.notes["status"]), "value")
+            control.observe(guarded(act, self.notes["off"]), "value")
 
 # %% ../nbs/09_explorer.ipynb #3645defc
 @patch
@@ -241,7 +247,7 @@ def _arrange(self: Explorer) -> list[widgets.Widget]:
     borrow = widgets.HBox([widgets.Label("from second"), *c.borrow.values()])
     columns = [
         [bold("Painting"), c.seed, c.second, c.fraction, c.path],
-        [bold("Changes"), c.off, widgets.HBox([c.toggle, c.reset]), c.beta_scale, borrow],
+        [bold("Changes"), c.off, notes["off"], widgets.HBox([c.toggle, c.reset]), c.beta_scale, borrow],
         [bold("&nbsp;"), c.rule, c.order, c.shuffle],
     ]
     pictures = [widgets.HTML(), notes["heading"], bold("canvas after it"), bold("final picture")]
@@ -255,7 +261,7 @@ def _arrange(self: Explorer) -> list[widgets.Widget]:
         grid(pictures, "repeat(3, max-content)"),
         grid(rates, "max-content"),
         widgets.HBox([c.file, c.pixels, c.save_picture, c.save_film]),
-        notes["status"],
+        notes["saved"],
     ]
 
 # %% ../nbs/09_explorer.ipynb #39fbdff4
@@ -348,19 +354,19 @@ def _large(self: Explorer) -> tuple[Painting, int]:
 def _save_picture(self: Explorer) -> None:
     if not self.controls.file.value.strip():
         raise ValueError("say where to save it: the name of a file")
+    painting, scale = self._large()
     path = from_root(self.controls.file.value).with_suffix(".png")
     path.parent.mkdir(parents=True, exist_ok=True)
-    painting, scale = self._large()
     with atomic_write(path) as temporary:
         temporary.write_bytes(encode_png(painting.images[0], scale))
-    self.notes["status"].value = html.escape(f"saved {path}")
+    self.notes["saved"].value = html.escape(f"saved {path}")
 
 
 @patch
 def _save_film(self: Explorer) -> None:
     painting, scale = self._large()
     path = save_animation(painting_frames(painting, updates=True, scale=scale), self.controls.file.value)
-    self.notes["status"].value = html.escape(f"saved {path}")
+    self.notes["saved"].value = html.escape(f"saved {path}")
 
 # %% ../nbs/09_explorer.ipynb #cf4c61a2
 @patch
@@ -381,16 +387,17 @@ def figure(self: Explorer) -> Figure:
 
 # %% ../nbs/09_explorer.ipynb #28cb07e1
 _PAGE_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 76rem; margin: 1.5rem auto; padding: 0 1rem }
+:root { color-scheme: light dark; background: Canvas }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 76rem; margin: 1.5rem auto; padding: 0 1rem }
 .bar { position: sticky; top: 0; display: flex; gap: 1rem; align-items: center; padding: .6rem 0 }
-.bar { background: #fff; border-bottom: 1px solid #ddd }
-.bar input { flex: 1 } .bar output { min-width: 8rem }
+.bar { background: Canvas; border-bottom: 1px solid #8886 }
+.bar input { flex: 1; min-width: 0 } .bar output { min-width: 8rem }
 .bar button { width: 5rem; padding: .3rem; font: inherit }
 .paintings { display: flex; flex-wrap: wrap; gap: 2rem; margin-top: 1rem }
 figure { margin: 0; max-width: 100%; overflow-x: auto }
 figcaption { font-weight: 600 }
 .views { display: flex; gap: 14px; margin: .3rem 0 }
-.views div, .rate { font-size: 13px; color: #555 }
+.views div, .rate { font-size: 13px; color: color-mix(in srgb, CanvasText 75%, transparent) }
 .film, img { display: block; image-rendering: pixelated; background-repeat: no-repeat }
 """
 

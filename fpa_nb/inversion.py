@@ -45,7 +45,7 @@ def find_latents(
     seed: int = 0,
     progress: bool = False,
 ) -> Tensor:  # (batch, latent_dim)
-    """The latents whose pictures come near given ones in squared error. Raises `ValueError` for images of other shapes."""
+    """The latents whose pictures come near given ones in squared error. Raises `ValueError` for other shapes."""
     with torch.no_grad():
         candidates = sample_latents(painter, tries, seed)
         painted = torch.cat([painter(part) for part in candidates.split(64)])

@@ -313,7 +313,24 @@ def _picture(title: str, figure: Figure | Path) -> str:
         figure.savefig(file, dpi=90)
         png = file.getvalue()
     title = html.escape(title)
-    return f'<figure><img alt="{title}" src="{data_url(png)}"><figcaption>{title}</figcaption></figure>'
+    image = f'<img alt="{title}" src="{data_url(png)}">'
+    return f"<figure>{_box(image, title)}<figcaption>{title}</figcaption></figure>"
+
+
+def _box(content: str, title: str) -> str:
+    """A box in which wide content scrolls; the page itself does not."""
+    return f'<div class="box" role="group" tabindex="0" aria-label="{title}">{content}</div>'
+
+
+def _table(table: pd.DataFrame, title: str, **options) -> str:
+    """A table in its box."""
+    return _box(table.to_html(border=0, justify="left", **options), html.escape(title))
+
+# %% ../nbs/12_reproduce.ipynb #12pg0001
+_AS_HIGH = (
+    "const page = this.contentDocument.documentElement;"
+    "(this.contentWindow.onresize = () => { this.style.height = `${page.offsetHeight}px` })()"
+)
 
 
 def _scrubber(paintings: dict[str, Painting]) -> str:
@@ -322,15 +339,14 @@ def _scrubber(paintings: dict[str, Painting]) -> str:
         return ""
     with tempfile.TemporaryDirectory() as folder:
         page = export_html(paintings, Path(folder, "steps.html"), "Painting step by step").read_text(encoding="utf-8")
-    style = f"width:100%;height:{18 + 16 * len(paintings)}rem;border:0"
-    return f'<iframe title="Painting step by step" srcdoc="{html.escape(page)}" style="{style}"></iframe>'
+    return f'<iframe title="Painting step by step" srcdoc="{html.escape(page)}" onload="{_AS_HIGH}"></iframe>'
 
 
 def _answer(setting: str, table: pd.DataFrame, sentences: list[str], figure: Figure) -> str:
     """What a setting changes, as a part of the page."""
     lines = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in sentences)
-    content = table.to_html(index=False, float_format="{:.3g}".format, na_rep="")
     title = setting_title(setting)
+    content = _table(table, f"By {title}", index=False, float_format="{:.3g}".format, na_rep="")
     return f"<h2>By {html.escape(title)}</h2><ul>{lines}</ul>{content}{_picture(title, figure)}"
 
 # %% ../nbs/12_reproduce.ipynb #65dbc6a8
@@ -339,16 +355,24 @@ _NOTE = (
     "than the official ones (FID, 50 000 samples, 450 000 training steps, 64 x 64 images); "
     "tables/evaluations.csv says which."
 )
-_STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}"
-    "table{border-collapse:collapse}th,td{border:1px solid #ccc;padding:.3rem .6rem;text-align:left}"
-    "figure{margin:1rem 0}img{max-width:100%}"
-)
+_STYLE = """
+:root { color-scheme: light dark; background: Canvas }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem }
+h2, p, li { overflow-wrap: anywhere }
+ul { padding-left: 1.2rem }
+.box { overflow-x: auto }
+table { border-collapse: collapse; min-width: 44rem }
+th, td { border: 1px solid #8886; padding: .3rem .6rem; text-align: left }
+figure { margin: 1rem 0 }
+img { display: block; background: #fff; max-width: max(100%, 40rem) }
+iframe { width: 100%; height: 60rem; border: 0 }
+"""
 
-
+# %% ../nbs/12_reproduce.ipynb #12pg0002
 def _page(tables: dict[str, pd.DataFrame], found: dict[str, tuple], records: list[Path], beside: Path) -> str:
     """The page: results, what the settings change, pictures of runs, and the tables of speed at the end."""
-    shown = {t: f"<h2>{html.escape(t)}</h2>{table.rename_axis(index=None).to_html()}" for t, table in tables.items()}
+    named = {title: table.rename_axis(index=None) for title, table in tables.items()}
+    shown = {title: f"<h2>{html.escape(title)}</h2>{_table(table, title)}" for title, table in named.items()}
     alone = "No setting was varied: no run differs from another in one setting alone."
     asked = f"What the runs tell about: {html.escape(', '.join(map(setting_title, found)))}." if found else alone
     strips = {path.parent.name: path for path in sorted(beside.glob("*/strip.png"))}
@@ -362,7 +386,8 @@ def _page(tables: dict[str, pd.DataFrame], found: dict[str, tuple], records: lis
         _scrubber(_paintings(records, beside)),
         *(table for title, table in shown.items() if title.startswith("(d)")),
     ]
-    about = '<meta charset="utf-8"><title>fpa_nb: results</title><link rel="icon" href="data:,">'
+    about = '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    about += '<title>fpa_nb: results</title><link rel="icon" href="data:,">'
     head = f"<head>{about}<style>{_STYLE}</style></head>"
     body = f"<h1>Results</h1><p>{_NOTE}</p>{''.join(parts)}"
     return f'<!doctype html><html lang="en">{head}<body>{body}</body></html>\n'

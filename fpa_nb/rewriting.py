@@ -332,6 +332,54 @@ def paste(
     pasted[..., top : top + h, left : left + w] = patch
     return pasted
 
+# %% ../nbs/10_rewriting.ipynb #10bf0002
+def _parts_before(
+    memory: LayerMemory,
+    latents: Tensor,  # (n, latent_dim)
+) -> list[nn.Module]:
+    """The parts of a generator that answer once for each batch, before the layer is asked."""
+    parts, around = [], memory.model
+    for name in memory.name.split("."):
+        inner = around.get_submodule(name)
+        parts += [part for part in around.children() if part is not inner]
+        around = inner
+    calls = []
+    hooks = [part.register_forward_hook(lambda part, *_: calls.append(part)) for part in [*parts, memory.layer]]
+    try:
+        sample(memory.model, latents)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    before = calls[: calls.index(memory.layer)]
+    return [part for part in before if calls.count(part) == 1]
+
+# %% ../nbs/10_rewriting.ipynb #10bf0004
+def _first_answer(forward: Callable) -> Callable:
+    """A function that computes its first answer only, and gives it again; random numbers go on as after the first."""
+    kept = []
+
+    def answer(*inputs):
+        if not kept:
+            with torch.no_grad():
+                kept.extend([forward(*inputs), torch.get_rng_state(), torch.cuda.get_rng_state_all()])
+        torch.set_rng_state(kept[1])
+        torch.cuda.set_rng_state_all(kept[2])
+        return kept[0]
+
+    return answer
+
+
+@contextmanager
+def _computed_once(parts: list[nn.Module]) -> Iterator[None]:
+    """For as long as the block lasts, parts of a model give their first answer again."""
+    for part in parts:
+        part.forward = _first_answer(part.forward)
+    try:
+        yield
+    finally:
+        for part in parts:
+            del part.forward
+
 # %% ../nbs/10_rewriting.ipynb #6576fd01
 def rewrite_towards(
     memory: LayerMemory,  # with keys gathered
@@ -364,7 +412,8 @@ def rewrite_towards(
             )
         return error
 
-    with torch.random.fork_rng(), torch.enable_grad():
+    before = _parts_before(memory, goal.latents[:1])
+    with torch.random.fork_rng(), torch.enable_grad(), _computed_once(before):
         optimiser.step(loss)
     return _make_edit(memory, written.detach().double(), directions)
 

@@ -110,8 +110,18 @@ def test_explorer(lab):
         off = control(panel, ".widget-text", "steps off").locator("input")
         off.fill("three")
         off.press("Enter")
-        panel.get_by_text("'three' is no step").wait_for()
+        error = panel.get_by_text("'three' is no step")
+        error.wait_for()
         shown.changed()
+        drag(page, step, 0.3)  # the error stays as long as the field is wrong, just below it
+        shown.changed(*STEP)
+        field, said = off.bounding_box(), error.bounding_box()
+        assert 0 <= said["y"] - field["y"] - field["height"] < 10 and said["x"] < field["x"] + field["width"]
+        screenshot(panel, "explorer_error.png")
+        off.fill("3")
+        off.press("Enter")
+        error.wait_for(state="detached")
+        shown.changed("changed canvas", "changed picture")  # a Hebbian update does not depend on those before it
         assert page.errors == []
 
 
@@ -164,6 +174,43 @@ def test_report_page(browser):
     page.evaluate("scrollTo(0, 0)")
     screenshot(page, "report.png")
     assert errors == [] and {r for r in requests if not r.startswith("data:")} <= {path.as_uri(), "about:srcdoc"}
+    page.close()
+
+
+LAYOUT = """() => {
+    const frame = document.querySelector('iframe'), inside = frame.contentDocument.documentElement;
+    const tops = [...document.body.children].map(part => part.getBoundingClientRect());
+    return {
+        wide: document.documentElement.scrollWidth,
+        wideInside: inside.scrollWidth - inside.clientWidth,
+        emptyInside: frame.clientHeight - inside.offsetHeight,
+        gap: Math.max(...tops.slice(1).map((part, i) => part.top - tops[i].bottom)),
+        boxes: [...document.querySelectorAll('.box')].filter(box => box.scrollWidth > box.clientWidth).length,
+        ground: getComputedStyle(inside.querySelector('.bar')).backgroundColor,
+        ink: getComputedStyle(document.querySelector('h1')).color,
+        paper: getComputedStyle(document.querySelector('figure img')).backgroundColor,
+    };
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_report_page_on_small_and_dark_screens(browser, scheme):
+    page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme=scheme)
+    errors, _ = watch(page)
+    page.goto((ROOT / "reports" / "index.html").as_uri())
+    light = ("rgb(255, 255, 255)", "rgb(0, 0, 0)")
+    for width, height in ((1280, 900), (390, 844), (320, 700)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_function("() => document.querySelector('iframe').style.height")
+        seen = page.evaluate(LAYOUT)
+        assert (seen["wide"], seen["wideInside"]) == (width, 0), f"the page scrolls sideways at {width}: {seen}"
+        assert seen["boxes"] == page.locator(".box").count() or width == 1280, "a table or figure is squeezed"
+        assert seen["emptyInside"] == 0 and seen["gap"] < 100
+        assert seen["paper"] == light[0]  # figures are drawn on white
+        assert ((seen["ground"], seen["ink"]) == light) == (scheme == "light")
+        screenshot(page, f"report_{scheme}_{width}.png")
+    assert not re.search(r"\b(gan|painter|discriminator|lightgan|refiner)\.\w", page.locator("body").inner_text())
+    assert errors == []
     page.close()
 
 

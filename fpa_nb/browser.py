@@ -23,10 +23,11 @@ import onnx
 import onnxruntime
 import torch
 from onnx import TensorProto, helper, numpy_helper
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from .files import atomic_write, find_root, from_root, write_text
+from .files import atomic_write, find_root, from_root, one_line, write_text
 from .gallery import data_url, encode_png
 from .lightgan import LightGenerator, Noise
 from .models import load_painter
@@ -285,10 +286,10 @@ class Region:
     right: float
 
 
-PAINTERS = {  # the painters of the page: title, and what `load_painter` takes
+PAINTERS = {  # the painters of the page: title, what `load_painter` takes, and the file of an encoder if there is one
     "cats": ("cats, 64 x 64", "reports/cats/fpa"),
-    "smiles": ("faces, 64 x 64", "reports/smiles/fpa"),
-    "digits": ("handwritten digits, 16 x 16", "reports/digits/fpa"),
+    "smiles": ("faces, 64 x 64", "reports/smiles/fpa", "reports/smiles/encoder.safetensors"),
+    "digits": ("handwritten digits, 16 x 16", "reports/digits/fpa", "reports/digits/encoder.safetensors"),
 }
 REGIONS = {  # by the painter's name; others have the middle of the picture
     "cats": Region("the eyes", 0.3, 0.55, 0.15, 0.85),
@@ -297,7 +298,7 @@ REGIONS = {  # by the painter's name; others have the middle of the picture
 _MIDDLE = Region("the middle", 0.35, 0.65, 0.35, 0.65)
 
 
-def present_painters() -> dict[str, tuple[str, str]]:
+def present_painters() -> dict[str, tuple[str, ...]]:
     """Those of `PAINTERS` that have been trained and are there."""
     return {name: given for name, given in PAINTERS.items() if (find_root() / given[1]).exists()}
 
@@ -322,7 +323,7 @@ def runtime_folder(web: Path) -> Path:
 # %% ../nbs/09a_browser.ipynb #df450939
 def build_page(
     folder: str | Path = "_docs/paint",  # the page's folder; a relative path counts from the project's root
-    painters: dict[str, tuple[str, str | Path | nn.Module]] | None = None,  # as in PAINTERS; None: those that are there
+    painters: dict[str, tuple[str | Path | nn.Module, ...]] | None = None,  # as in PAINTERS; None: those that are there
     half: bool = True,  # weights in half precision
     address: str = "",  # where the page will be served, if that is known: for the picture that links to it show
 ) -> Path:
@@ -333,7 +334,7 @@ def build_page(
     loaded = {name: _painter_of_page(name, one) for name, one in given.items()}
     if not loaded:
         raise ValueError("a page needs a painter: give painters={name: (title, painter)}")
-    if any(isinstance(painter, RefinedPainter) for _, painter in loaded.values()):
+    if any(isinstance(painter, RefinedPainter) for _, painter, _ in loaded.values()):
         runtime = runtime_folder(web)
         (folder / "vendor").mkdir(parents=True, exist_ok=True)
         for name in _RUNTIME:
@@ -343,15 +344,20 @@ def build_page(
         shutil.copy(file, folder / file.name)
     listed = [_write_painter(folder / "models", name, *given, half) for name, given in loaded.items()]
     write_text(folder / "painters.json", json.dumps(listed))
-    name, (_, painter) = next(iter(loaded.items()))
+    name, (_, painter, _) = next(iter(loaded.items()))
     _write_index(folder, (web / "index.html").read_text(encoding="utf-8"), name, painter, address)
     return folder
 
 # %% ../nbs/09a_browser.ipynb #b96c5631
-def _write_painter(models: Path, name: str, title: str, painter: Painter | RefinedPainter, half: bool) -> dict:
+def _write_painter(
+    models: Path, name: str, title: str, painter: Painter | RefinedPainter, encoder: bytes, half: bool
+) -> dict:
     """Write a painter's files; returns what the page's list says of it."""
     weights = page_weights(painter, half)
-    for ending, content in {"safetensors": weights, "opening.safetensors": opening(painter)}.items():
+    files = {"safetensors": weights, "opening.safetensors": opening(painter)}
+    if encoder:
+        files["encoder.safetensors"] = encoder
+    for ending, content in files.items():
         with atomic_write(models / f"{name}.{ending}") as temporary:
             temporary.write_bytes(content)
     if isinstance(painter, RefinedPainter):
@@ -359,7 +365,7 @@ def _write_painter(models: Path, name: str, title: str, painter: Painter | Refin
         with atomic_write(target) as temporary:
             _export_part(parts_of(painter)["refiner"], target, temporary, half)
     region = asdict(REGIONS.get(name, _MIDDLE))
-    return {"name": name, "title": title, "bytes": len(weights), "region": region}
+    return {"name": name, "title": title, "bytes": len(weights), "region": region, "encoder": bool(encoder)}
 
 
 @torch.no_grad()
@@ -383,13 +389,15 @@ def _write_index(folder: Path, text: str, name: str, painter: Painter | RefinedP
     write_text(folder / "index.html", text)
 
 # %% ../nbs/09a_browser.ipynb #75867e81
-def _painter_of_page(name: str, given: tuple[str, str | Path | nn.Module]) -> tuple[str, Painter | RefinedPainter]:
-    """The title and the painter itself. Raises `ValueError`, naming it, if the page cannot show it."""
+def _painter_of_page(
+    name: str, given: tuple[str | Path | nn.Module, ...]
+) -> tuple[str, Painter | RefinedPainter, bytes]:
+    """The title, the painter and its encoder's file. Raises `ValueError`, naming it, if the page cannot show it."""
     if not isinstance(name, str) or not name or set(name) & set("/\\\0") or name.startswith("."):
         raise ValueError(f"{name!r} cannot name a painter of the page: its files are called so")
-    if not isinstance(given, (tuple, list)) or len(given) != 2:
+    if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
         raise ValueError(f"painter {name!r}: give a title and a painter, as in {PAINTERS['digits']!r}")
-    title, what = given
+    title, what, *encoder = given
     try:
         painter = load_painter(what)
         _check_generator(painter)
@@ -398,7 +406,21 @@ def _painter_of_page(name: str, given: tuple[str, str | Path | nn.Module]) -> tu
     if not isinstance(painter, (Painter, RefinedPainter)):
         kind = type(painter).__name__
         raise ValueError(f"painter {name!r} is a {kind}, which does not paint in steps: the page has nothing to show")
-    return title, painter
+    return title, painter, _encoder_of(name, painter, from_root(encoder[0])) if encoder else b""
+
+
+def _encoder_of(name: str, painter: Painter | RefinedPainter, path: Path) -> bytes:
+    """The file of a painter's encoder. Raises `ValueError` if it is none, or made for a painter of other sizes."""
+    try:
+        with safe_open(path, "pt") as file:
+            settings = json.loads(file.metadata()["settings"])
+        made_for = settings["shape"], settings["latent_dim"]
+    except (OSError, ValueError, TypeError, KeyError, SafetensorError) as error:
+        raise ValueError(f"painter {name!r}: {path} holds no encoder ({one_line(error)})") from None
+    config = _plain(painter).config
+    if made_for != (list(config.shape), config.latent_dim):
+        raise ValueError(f"painter {name!r}: {path} is the encoder of a painter of other sizes")
+    return path.read_bytes()
 
 # %% ../nbs/09a_browser.ipynb #cce9b24c
 if __name__ == "__main__" and __spec__ is not None:  # as a program, not in a notebook

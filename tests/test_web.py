@@ -19,6 +19,7 @@ from sklearn.datasets import load_sample_image
 from fpa_nb.browser import OPENING_SEED, PAINTERS, build_page, export_onnx, opening, page_weights
 from fpa_nb.gallery import interpolate, slerp
 from fpa_nb.interventions import Edit, apply_edit, parse_steps, step_order
+from fpa_nb.inversion import Encoder, load_encoder, save_encoder
 from fpa_nb.models import find_official, load_painter
 from fpa_nb.official import save_official
 from fpa_nb.painter import Painter, PainterConfig, sample_latents, write_program
@@ -114,7 +115,7 @@ def random_cases() -> dict:
 def test_modules_compute_what_fpa_nb_computes(tmp_path, monkeypatch):
     cases = {"rules": rule_cases(), "edits": edit_cases(), "resampled": resampled_cases()} | random_cases()
     cases |= {"networks": network_cases(tmp_path), "trained": trained_cases(tmp_path), "matrices": matrix_cases()}
-    cases |= {"sizes": size_cases(tmp_path)}
+    cases |= {"sizes": size_cases(tmp_path), "encoders": encoder_cases(tmp_path)}
     (tmp_path / "cases.json").write_text(json.dumps(cases))
     monkeypatch.setenv("FPA_WEB_CASES", str(tmp_path / "cases.json"))
     done = subprocess.run(["node", "--test"], cwd=ROOT / "web", capture_output=True, text=True, timeout=120)
@@ -160,8 +161,51 @@ def trained_cases(folder: Path) -> list[dict]:
         program = {name: torch.from_numpy(x) for name, x in zip(names, made)}
         outside = write_program(painter.config, program).canvas.tanh()
         case = {"name": name, "seed": OPENING_SEED} | {kind: str(folder / f"{name}.{kind}") for kind in files}
+        given = painter(sample_latents(painter, 1, seed=8)).clamp(0, 1)
+        nearest = painter(load_encoder(PAINTERS[name][2])(given))
+        case |= {"encoder": str(ROOT / PAINTERS[name][2]), "given": given.flatten().tolist()}
+        case["nearest"] = nearest.flatten().tolist()
         found.append(case | {"picture": painter(latents).flatten().tolist(), "onnx": outside.flatten().tolist()})
     return found
+
+
+PHOTOGRAPHS = {  # shapes of painters and photographs
+    "grey": ((1, 12, 12), (1, 30, 40)), "in colour": ((3, 12, 9), (3, 41, 20)), "made grey": ((1, 16, 16), (3, 50, 33)),
+    "grey for a painter in colour": ((3, 12, 12), (1, 24, 24)), "small": ((1, 16, 16), (1, 5, 7)),
+    "of the painter's size": ((1, 13, 10), (1, 13, 10)),
+}  # fmt: skip
+
+
+def encoder_cases(folder: Path) -> list[dict]:
+    """What painters see of photographs, and the latents that untrained encoders find."""
+    found = []
+    for number, (name, (shape, given)) in enumerate(PHOTOGRAPHS.items()):
+        torch.manual_seed(number)
+        photograph = torch.rand(given)
+        file = folder / f"{number}.encoder.safetensors"
+        save_encoder(Encoder(shape, 8, (4, 6)[: number % 3 + 1]), file)
+        seen = seen_by(shape, photograph)
+        case = {"name": name, "shape": shape_of(shape), "encoder": str(file), "seen": seen.flatten().tolist()}
+        case["photograph"] = {"image": photograph.flatten().tolist()} | shape_of(given)
+        found.append(case | {"latents": load_encoder(file)(seen).flatten().tolist()})
+    return found
+
+
+def shape_of(shape: tuple[int, int, int]) -> dict[str, int]:
+    return dict(zip(("channels", "height", "width"), shape))
+
+
+def seen_by(shape: tuple[int, int, int], photograph: torch.Tensor) -> torch.Tensor:  # (1, *shape)
+    """The middle of a photograph, with a painter's channels and size."""
+    channels, height, width = shape
+    if len(photograph) > channels:
+        photograph = torch.einsum("c,chw->hw", torch.tensor([0.299, 0.587, 0.114]), photograph)[None]
+    high, wide = photograph.shape[1:]
+    scale = min(high / height, wide / width)
+    cut = [round(scale * height), round(scale * width)]
+    top, left = (high - cut[0]) // 2, (wide - cut[1]) // 2
+    middle = photograph[:, top : top + cut[0], left : left + cut[1]]
+    return torch.nn.functional.adaptive_avg_pool2d(middle, (height, width)).expand(shape)[None]
 
 
 def resampled_cases() -> list[dict]:
@@ -204,6 +248,7 @@ def matrix_cases() -> list[dict]:
 
 ODD_NAMES = ("my painter", "#1: 100 %", "a+b&c=d?")
 REFINED = "refined"
+TWIN = "twin"
 
 
 def refined_painter() -> RefinedPainter:
@@ -220,6 +265,7 @@ def built(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     painters = {name: (f"the painter {name}", small_painter(channels=1)) for name in ODD_NAMES}
     painters = {"digits": PAINTERS["digits"]} | painters | {REFINED: ("refined", refined_painter())}
+    painters[TWIN] = ("digits without an encoder", PAINTERS["digits"][1])
     small = {f"painter.{name}": value for name, value in SMALL.items() if name != "image_size"}
     gan = build_gan(make_recipe("folder", image_size=32, overrides=small | {"discriminator.fmap_max": 8}))
     with warnings.catch_warnings():
@@ -546,6 +592,79 @@ def test_a_photograph_is_painted_and_stays_here(opened, tmp_path):
     assert later == [] and not page.wrong
 
 
+SCREENS = {
+    "desktop": {}, "phone": {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True},
+}  # fmt: skip
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("screen", SCREENS)
+def test_the_nearest_picture_of_a_painter_is_found_and_changed(opened, tmp_path, screen):
+    painter, encoder = load_painter("reports/digits/fpa"), load_encoder("reports/digits/encoder.safetensors")
+    given = (255 * painter(sample_latents(painter, 1, seed=8)).clamp(0, 1)).byte()
+    Image.fromarray(given[0, 0].numpy()).save(tmp_path / "digit.png")
+    page = opened("#pixels=1", **SCREENS[screen])
+    assert not page.is_visible("#ways")
+    page.set_input_files("#choose", tmp_path / "digit.png")
+    wait_for(page, "fpa.shown().model === 'photograph'")
+    ways = page.locator("#ways button")
+    assert ways.all_inner_texts() == ["its best strokes", "nearest of the handwritten digits, 16 x 16"]
+    ways.nth(1).click()
+    wait_for(page, "fpa.state().nearest && fpa.shown().model === 'digits'")
+    painting = painter.paint(encoder(given / 255))
+    assert (picture(page) - painting.images.flatten()).abs().max() < 1 / 255
+    assert [way.get_attribute("aria-pressed") for way in ways.all()] == ["false", "true"] and page.is_visible("#given")
+    left = 255 * (painting.images.clamp(0, 1) - given / 255).square().mean().sqrt()
+    assert f"leaves over {left:.1f} of 255" in page.inner_text("#left-over")
+    page.fill("[name=off]", "3, 5-8")
+    wait_for(page, "fpa.shown().edited")
+    changed = apply_edit(painter, painting, Edit(off=(3, 5, 6, 7, 8)))
+    assert (picture(page) - changed.images.flatten()).abs().max() < 1 / 255
+    ways.nth(0).click()
+    wait_for(page, "fpa.shown().model === 'photograph' && !fpa.state().nearest")
+    ways.nth(1).click()
+    wait_for(page, "fpa.shown().model === 'digits'")
+    page.click("#another")  # a painting of a seed again
+    wait_for(page, "!fpa.state().nearest && document.getElementById('given').hidden")
+    seed = page.evaluate("fpa.state().seed")
+    assert (picture(page) - wanted(painter, seed=seed).flatten()).abs().max() < 1 / 255
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth") and not page.wrong
+
+
+def beside(page) -> torch.Tensor:
+    return torch.tensor(page.evaluate("[...fpa.shown().beside.image]"))
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("screen", SCREENS)
+def test_another_painter_beside(opened, tmp_path, screen):
+    page = opened("#pixels=1&toward=0.4", **SCREENS[screen])
+    assert not page.is_visible("#beside-figure")
+    for name, painter in {ODD_NAMES[0]: small_painter(channels=1), TWIN: load_painter("reports/digits/fpa")}.items():
+        page.select_option("[name=beside]", name)
+        wait_for(page, f"fpa.state().beside === {json.dumps(name)} && fpa.shown().beside")
+        wait_for(page, f"document.documentElement.dataset.shown.includes('{urlencode({'beside': name})}')")
+        assert (beside(page) - wanted(painter, toward=0.4).flatten()).abs().max() < 1 / 255
+        wide = [page.locator(f"#{name}").bounding_box()["width"] for name in ("picture", "beside")]
+        assert wide[1] < 0.6 * wide[0]  # however long its caption is
+    Image.fromarray(np.eye(16, dtype=np.uint8) * 255).save(tmp_path / "line.png")
+    page.set_input_files("#choose", tmp_path / "line.png")
+    wait_for(page, "fpa.shown().model === 'photograph' && !fpa.shown().beside")
+    page.locator("#ways button").nth(1).click()
+    wait_for(page, "fpa.shown().model === 'digits' && fpa.shown().beside")
+    assert torch.equal(beside(page), picture(page))  # the same latents
+    page.select_option("[name=model]", TWIN)
+    wait_for(page, f"fpa.shown().model === '{TWIN}' && !fpa.shown().beside")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth") and not page.wrong
+
+
+@pytest.mark.browser
+def test_a_link_to_a_nearest_picture_has_no_photograph(opened):
+    page = opened("#nearest=1&seed=6")
+    assert "which no link holds" in page.inner_text("#status") and not page.evaluate("fpa.state().nearest")
+    assert (picture(page) - wanted(load_painter("reports/digits/fpa"), seed=6).flatten()).abs().max() < 1 / 255
+
+
 @pytest.mark.browser
 def test_embedded_and_copied(opened, site):
     page = opened("?embed=1#seed=5")
@@ -582,7 +701,8 @@ def test_phone(opened):
 def test_accessible_and_narrow(opened, width):
     page = opened("#off=3&borrow=keys", viewport={"width": width, "height": 740})
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    unnamed = """() => [...document.querySelectorAll('input, select, button, canvas, svg, progress')].filter(
+    unnamed = """() => [...document.querySelectorAll(
+        'input:not([type=hidden]), select, button, canvas, svg, progress')].filter(
         e => !(e.labels?.length || e.textContent.trim() || e.getAttribute('aria-label') ||
                e.getAttribute('aria-hidden'))).map(e => e.outerHTML)"""
     assert page.evaluate(unnamed) == []
@@ -592,6 +712,25 @@ def test_accessible_and_narrow(opened, width):
         text[scheme] = page.evaluate("getComputedStyle(document.body).color")
     assert text == {"light": "rgb(0, 0, 0)", "dark": "rgb(255, 255, 255)"}  # and the browser's own background
     assert not page.wrong
+
+
+@pytest.mark.parametrize("name, limit", [("digits", 1_000_000), ("smiles", 3_500_000)])
+def test_the_page_of_a_painter_is_small(tmp_path, name, limit):
+    build_page(tmp_path, {name: PAINTERS[name]})
+    files = [file for file in tmp_path.rglob("*") if file.is_file()]
+    assert tmp_path / "models" / f"{name}.encoder.safetensors" in files
+    assert sum(file.stat().st_size for file in files) < limit
+
+
+def test_an_encoder_of_another_painter_is_refused(tmp_path):
+    title, painter, encoder = PAINTERS["digits"]
+    for wrong, about in {
+        PAINTERS["smiles"][2]: "the encoder of a painter of other sizes", "README.md": "holds no encoder",
+        "reports/digits/fpa/model.safetensors": "holds no encoder", "lost.safetensors": "holds no encoder",
+    }.items():  # fmt: skip
+        with pytest.raises(ValueError, match=about):
+            build_page(tmp_path, {"digits": (title, painter, wrong)})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_one_seed_opens_the_page():

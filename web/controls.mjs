@@ -24,6 +24,11 @@ export function fillPainters(listed) {
     fill(form.elements.model, listed.map(({ name, title }) => [name, title]));
 }
 
+/** The painters that can paint beside the chosen one. */
+export function fillBeside(listed) {
+    fill(form.elements.beside, [["", "no other"], ...listed.map(({ name, title }) => [name, title])]);
+}
+
 /** Set the fields to a state, but for the one that is being written in. */
 export function showState(state, step, steps) {
     form.elements.step.max = steps;

@@ -1,24 +1,25 @@
 // The page: controls change the state, the state is painted, the address follows.
 import { clickedStep } from "./bars.mjs";
-import { enable, fillChoices, fillPainters, readState, sayOff, showState } from "./controls.mjs";
+import { enable, fillBeside, fillChoices, fillPainters, readState, sayOff, showState } from "./controls.mjs";
 import { applyEdit, clampSteps, parseSteps, stepOrder, stepsText } from "./edit.mjs";
 import { fetchJson } from "./fetch.mjs";
 import { saveFilm, savePicture } from "./film.mjs";
 import { PATHS } from "./latents.mjs";
 import { Painter } from "./painter.mjs";
-import { bestStrokes, leftOver, Photograph, PHOTOGRAPH, readPhotograph } from "./photograph.mjs";
+import { bestStrokes, Photograph, PHOTOGRAPH, readPhotograph } from "./photograph.mjs";
 import { draw } from "./picture.mjs";
 import { Player } from "./player.mjs";
 import { MIDDLE, presets, UNCHANGED } from "./presets.mjs";
 import { screenSize, showComparison, showStep } from "./stage.mjs";
 import { fromAddress, OPENING_SEED, toAddress } from "./state.mjs";
 import { Strip } from "./strip.mjs";
+import { button, showWays } from "./ways.mjs";
 
 const byId = (id) => document.getElementById(id);
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const painters = new Map(); // promises of opened ones, by name
-let listed = []; // the painters of this page: {name, title, bytes, region}
-let photograph = null; // the strokes of a visitor's own
+let listed = []; // the painters of this page: {name, title, bytes, region, encoder}
+let photograph = null; // a visitor's own, and its strokes
 let state = fromAddress(location.hash);
 let shown = null; // what the pictures show
 let lastOff = []; // the steps that were off when that made sense last
@@ -76,7 +77,11 @@ function showProgress(part) {
 function fitted(given) {
     const there = listed.some(({ name }) => name === given.model) || (given.model === PHOTOGRAPH && photograph);
     if (given.model && !there) say(`there is no painter "${given.model}" here: this is another one`, true);
-    return { ...given, model: there ? given.model : listed[0].name };
+    const model = there ? given.model : listed[0].name;
+    const nearest = photograph && described(model).encoder ? given.nearest : "";
+    if (nearest !== given.nearest) say("the nearest picture is that of a photograph, which no link holds", true);
+    const beside = listed.some(({ name }) => name === given.beside) ? given.beside : "";
+    return { ...given, model, nearest, beside };
 }
 
 // --- from the state to the pictures --------------------------------------------------------------------------------
@@ -97,10 +102,27 @@ async function refresh() {
 }
 
 /** What the network says for the state's picture. */
-async function outputsOf(painter, { seed, second, toward, path, model }) {
-    if (!toward || model === PHOTOGRAPH) return painter.outputsOf(seed);
+async function outputsOf(painter, state) {
+    if (state.model === PHOTOGRAPH || (!state.toward && !state.nearest)) return painter.outputsOf(state.seed);
     await painter.loaded;
-    return painter.outputs(PATHS[path](toward, painter.latents(seed), painter.latents(second)));
+    return painter.outputs(await latentsOf(painter, state));
+}
+
+async function latentsOf(painter, { seed, second, toward, path, nearest }) {
+    const latents = nearest ? await painter.latentsFor(photograph) : painter.latents(seed);
+    return toward ? PATHS[path](toward, latents, painter.latents(second)) : latents;
+}
+
+/** What the painter beside it paints of the same latents; where it takes others, of the same seeds. */
+async function besideOf(painter, state) {
+    if (!state.beside || state.beside === state.model || state.model === PHOTOGRAPH) return null;
+    const other = await painterOf({ model: state.beside });
+    const found = state.nearest && other.latentDim === painter.latentDim; // a seed gives the same latents anyhow
+    if (found) await other.loaded;
+    const outputs = found ? other.outputs(await latentsOf(painter, state))
+        : await outputsOf(other, { ...state, nearest: "" });
+    const painting = other.paint(other.program(outputs));
+    return { painter: other, painting, image: await other.picture(painting), title: described(state.beside).title };
 }
 
 /** The steps that are off; of text that makes no sense the field says so, and what was there before stays. */
@@ -136,7 +158,8 @@ async function paintState() {
     const pictures = { painted: await painter.picture(painted), changed: await painter.picture(changed) };
     const others = ["scale", "borrow", "order", "rule"];
     const edited = edit.off.length > 0 || others.some((name) => now[name] !== UNCHANGED[name]);
-    shown = { model: now.model, painter, program, painted, changed, pictures, changedAt, edit, rule, edited };
+    const beside = await besideOf(painter, now);
+    shown = { model: now.model, painter, program, painted, changed, pictures, changedAt, edit, rule, edited, beside };
     await showPainting(now, other);
 }
 
@@ -150,16 +173,12 @@ async function showPainting(now, other) {
     enable({ strokes: true, network: painter.complete, photograph: own });
     byId("second").hidden = !now.borrow;
     if (now.borrow && !own) draw(byId("second"), await painter.picture(painter.paint(painter.program(other))), painter);
-    if (own) {
-        const left = leftOver(photograph, painter.steps).toFixed(1);
-        byId("left-over").textContent = `${painter.steps} strokes leave over ${left} of 255 grey levels (root of the`
-            + " mean squared error); no others of as many leave less.";
-    }
+    showWays(now, shown, photograph, listed, guarded(paintPhotograph));
     showPresets();
     show();
     follow();
     document.documentElement.dataset.shown = toAddress(state);
-    if (painter.complete && !own) strip.show(now.model, painter, now.seed).catch((error) => say(error.message, true));
+    if (painter.complete && !own) guarded(() => strip.show(now.model, painter, now.seed, !now.nearest))();
     if (first && !now.step && !still.matches) play();
 }
 
@@ -210,7 +229,7 @@ const player = new Player({
         byId("play").setAttribute("aria-pressed", String(playing));
     },
 });
-const strip = new Strip(byId("strip"), (seed) => change({ seed, toward: 0 }));
+const strip = new Strip(byId("strip"), (seed) => change({ seed, toward: 0, nearest: "" }));
 
 function play() {
     const { steps } = shown.painter;
@@ -242,16 +261,10 @@ function showPresets() {
     showPresets.of = painter;
     const own = model === PHOTOGRAPH;
     const made = presets({ painter, region: own ? MIDDLE : described(model).region, photograph: own });
-    byId("presets").replaceChildren(...made.map(({ name, changes }) => {
-        const button = document.createElement("button");
-        button.type = "button";
-        button.textContent = name;
-        button.addEventListener("click", guarded(() => {
-            change({ ...changes(shown.program), step: 0 });
-            if (!still.matches) player.play(0, painter.steps);
-        }));
-        return button;
-    }));
+    byId("presets").replaceChildren(...made.map(({ name, changes }) => button(name, guarded(() => {
+        change({ ...changes(shown.program), step: 0 });
+        if (!still.matches) player.play(0, painter.steps);
+    }))));
 }
 
 /** Paint a visitor's own photograph. */
@@ -259,8 +272,14 @@ async function takePhotograph(file) {
     if (!file) return;
     say("looking for its strokes");
     photograph = await bestStrokes(await readPhotograph(file), () => new Promise((done) => setTimeout(done)));
+    say("");
     fillPainters([...listed, { name: PHOTOGRAPH, title: "your photograph" }]);
-    await change({ model: PHOTOGRAPH, ...UNCHANGED, step: 0, strokes: photograph.steps });
+    await paintPhotograph({ model: PHOTOGRAPH, nearest: "", strokes: photograph.steps });
+}
+
+/** Paint the photograph in one of its ways. */
+async function paintPhotograph(way) {
+    await change({ ...UNCHANGED, toward: 0, step: 0, ...way });
     if (!still.matches) player.play(0, shown.painter.steps);
 }
 
@@ -276,7 +295,7 @@ async function copy(text, what, byHand) {
 
 function fileName() {
     const { model, edited } = shown;
-    const which = model === PHOTOGRAPH ? `${state.strokes}-strokes` : `seed${state.seed}`;
+    const which = model === PHOTOGRAPH ? `${state.strokes}-strokes` : state.nearest ? "nearest" : `seed${state.seed}`;
     const between = state.toward && model !== PHOTOGRAPH ? `-to${state.second}-${state.toward.toFixed(2)}` : "";
     return `${model}-${which}${between}${edited ? "-edited" : ""}`;
 }
@@ -311,7 +330,7 @@ function copyFrame() {
 const ACTS = {
     play,
     toggle,
-    another: () => change({ seed: (state.seed + 1) % 2 ** 31, toward: 0 }),
+    another: () => change({ seed: (state.seed + 1) % 2 ** 31, toward: 0, nearest: "" }),
     reset: () => change(UNCHANGED),
     "save-picture": keepPicture,
     "save-film": keepFilm,
@@ -325,6 +344,7 @@ function listen() {
         if (!event.target.name) return;
         say("");
         state = readState();
+        if (["model", "seed"].includes(event.target.name)) state.nearest = "";
         if (event.target.name === "step") {
             player.stop();
             toStep(state.step);
@@ -363,6 +383,7 @@ async function start() {
     showProgress(0);
     fillChoices();
     fillPainters(listed);
+    fillBeside(listed);
     say("");
     state = fitted(state);
     byId("whole").href = location.pathname + location.hash;

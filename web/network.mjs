@@ -3,7 +3,7 @@
 import { dot, sigmoid, softmax } from "./arrays.mjs";
 
 /** Rows of `inputs` (rows, size) through a linear layer: (rows, outputs); four outputs at a time, which is faster. */
-function linear(inputs, size, weight, bias = null) {
+export function linear(inputs, size, weight, bias = null) {
     const [rows, outputs] = [inputs.length / size, weight.length / size];
     const result = new Float32Array(rows * outputs);
     for (let o = 0; o < outputs; o += 4) {

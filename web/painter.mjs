@@ -1,5 +1,6 @@
 // A trained painter: latents become the head's outputs, those a program, and that a painting of any size.
 import { asUsed, paint } from "./edit.mjs";
+import { asSeenBy, encode } from "./encoder.mjs";
 import { fetchBuffer } from "./fetch.mjs";
 import { headOutputs } from "./network.mjs";
 import { inColour } from "./picture.mjs";
@@ -14,6 +15,7 @@ const KEPT = 64; // outputs of so many seeds
 export class Painter {
     #outputs = new Map(); // of the network, by seed
     #initials = new Map(); // the learned canvas in other sizes
+    #encoder = null; // its file, once that is needed
 
     constructor({ tensors, texts }) {
         this.settings = JSON.parse(texts.settings);
@@ -27,6 +29,7 @@ export class Painter {
         const file = `models/${encodeURIComponent(name)}`; // a name may have blanks, or signs like #
         const painter = new Painter(readSafetensors(await fetchBuffer(`${file}.opening.safetensors`)));
         painter.#outputs.set(seed, painter.weights.outputs);
+        painter.file = file;
         painter.loaded = painter.#complete(file, progress);
         painter.loaded.catch(() => {}); // told to those who wait for it
         return painter;
@@ -45,6 +48,12 @@ export class Painter {
     /** The latents of a seed, as `sample_latents(painter, 1, seed)` draws them. */
     latents(seed) {
         return randn(this.latentDim, seed);
+    }
+
+    /** The latents that the painter's encoder finds for a photograph. */
+    async latentsFor(photograph) {
+        this.#encoder ??= await fetchBuffer(`${this.file}.encoder.safetensors`).then(readSafetensors);
+        return encode(asSeenBy(this, photograph), this.#encoder.tensors);
     }
 
     /** What the network says for latents: all that is needed to paint. */

@@ -38,7 +38,7 @@ export function imageOf(pixels, height, width) {
 
 /**
  * The best strokes of an image: `rows` (steps, outputs) as a painter's head would give them, and `energies`, how much
- * of the sum of squares each step paints. `pause` is awaited between channels.
+ * of the sum of squares each step paints, with the image itself. `pause` is awaited between channels.
  */
 export async function bestStrokes({ image, channels, height, width }, pause = () => {}) {
     const steps = Math.min(MOST, height, width);
@@ -57,7 +57,7 @@ export async function bestStrokes({ image, channels, height, width }, pause = ()
         });
     }
     const total = image.reduce((sum, x) => sum + x * x, 0);
-    return { rows, energies, total, channels, height, width, steps };
+    return { rows, energies, total, image, channels, height, width, steps };
 }
 
 /** What so many strokes leave over: the root of the mean squared error, in grey levels of 255. */

@@ -44,9 +44,20 @@ function drawUpdate(painting, step, rule) {
     for (const note of document.querySelectorAll("#equation .coloured")) note.hidden = grey;
 }
 
-/** Show a step of what is shown: `{painter, painted, changed, fine, pictures, edit, rule, edited}`. */
-export function showStep({ painter, changed, fine, pictures, rule, ...shown }, step) {
+/** Show how far another painter is at a step of `steps`; without one nothing. */
+function showBeside(beside, step, steps) {
+    byId("beside-figure").hidden = !beside;
+    if (!beside) return;
+    const { painter, painting, image, title } = beside;
+    const own = Math.ceil((step * painter.steps) / steps);
+    draw(byId("beside"), own === painter.steps ? image : painter.shown(canvasAfter(painting, own)), painter);
+    byId("beside-caption").textContent = title;
+}
+
+/** Show a step of what is shown: `{painter, painted, changed, fine, pictures, edit, rule, edited, beside}`. */
+export function showStep({ painter, changed, fine, pictures, rule, beside, ...shown }, step) {
     const { steps } = painter;
+    showBeside(beside, step, steps);
     const last = step === steps;
     const refined = last && painter.refined;
     draw(byId("picture"), refined ? pictures.changed : painter.shown(canvasAfter(fine, step)), fine);

@@ -10,7 +10,7 @@ export const OPENING_SEED = 3;
 export const DEFAULTS = Object.freeze({
     model: "", seed: OPENING_SEED, second: 5, toward: 0, path: "spherical", step: 0,
     off: "", scale: 1, borrow: "", order: "as painted", shuffle: 0, rule: "",
-    pixels: "", strokes: 32,
+    pixels: "", strokes: 32, nearest: "", beside: "",
 });
 const SEEDS = [0, 2 ** 31 - 1];
 const RANGES = {
@@ -18,7 +18,7 @@ const RANGES = {
 };
 const CHOICES = {
     path: Object.keys(PATHS), order: ORDERS, rule: ["", ...Object.keys(RULES)],
-    pixels: ["", "1"],
+    pixels: ["", "1"], nearest: ["", "1"],
 };
 const WHOLE = ["seed", "second", "shuffle", "step", "strokes"];
 

@@ -12,12 +12,12 @@ export class Strip {
     }
 
     /** Show the pictures around a seed, one after the other, so that the page answers meanwhile. */
-    async show(name, painter, seed) {
+    async show(name, painter, seed, pressed = true) {
         const first = Math.floor(seed / COUNT) * COUNT;
         const wanted = `${name} ${first}`;
         if (this.#drawn !== wanted) this.#fill(first);
         for (const button of this.element.children) {
-            button.setAttribute("aria-pressed", String(Number(button.dataset.seed) === seed));
+            button.setAttribute("aria-pressed", String(pressed && Number(button.dataset.seed) === seed));
         }
         if (this.#drawn === wanted) return;
         this.#drawn = wanted;

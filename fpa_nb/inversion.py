@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from .files import from_root
+from .files import atomic_write, from_root
 from .painter import PainterConfig, Painting, sample_latents, write_program
 
 # %% ../nbs/10c_given.ipynb #2aac5165
@@ -122,7 +122,8 @@ def train_encoder(
 def save_encoder(encoder: Encoder, path: str | Path) -> None:
     """Write an encoder to a file, in half precision. A relative path counts from the project's root."""
     weights = {name: x.detach().half().contiguous() for name, x in encoder.state_dict().items()}
-    save_file(weights, from_root(path), {"settings": json.dumps(encoder.settings)})
+    with atomic_write(from_root(path)) as temporary:
+        save_file(weights, temporary, {"settings": json.dumps(encoder.settings)})
 
 
 def load_encoder(path: str | Path) -> Encoder:

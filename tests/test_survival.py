@@ -232,7 +232,8 @@ def test_interrupt_the_kernel_and_run_the_cell_again(tmp_path):
     manager, client = start_new_kernel(kernel_name="python3")
     try:
         run = open_run(small(100_000), tmp_path, "run")
-        message = client.execute(CELL.format(tests=str(ROOT / "tests"), steps=100_000, folder=str(tmp_path)))
+        cell = CELL.format(tests=str(ROOT / "tests"), steps=100_000, folder=str(tmp_path))
+        message = client.execute(cell, stop_on_error=False)  # else cells sent right after the interrupt are dropped
         end = time.monotonic() + 120
         while not run.checkpoints and time.monotonic() < end:
             time.sleep(0.05)

@@ -151,7 +151,7 @@ def show_strokes(
     """Steps as outer products: what is written along the left edge, its place along the lower one, their product."""
     written, places = (part[index, channel].detach().float().cpu()
                        for part in (painting.writes.written, painting.writes.places))
-    updates = written.unsqueeze(-1) * places.unsqueeze(-2)
+    updates = painting.updates[index, :, channel].detach().float().cpu()
     steps = evenly_spaced(len(updates), count)
     most = updates[steps].abs().quantile(0.998).item()  # a few strong pixels may be beyond the colours
     longest = [part[steps].abs().max().item() for part in (written, places)]

@@ -58,11 +58,6 @@ class TrainingJob:
     scorers: tuple[Scorer, ...]  # the first one says which checkpoint is best
     start: Start | None = None  # the trained painter that a refined one begins with
 
-    @property
-    def score(self) -> Scorer:
-        """The scorer that decides."""
-        return self.scorers[0]
-
     def __str__(self) -> str:
         """What will be done."""
         several = self.where.num_processes > 1

@@ -14,7 +14,7 @@ import re
 import tempfile
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -229,10 +229,16 @@ class Judges:
         """The distance of painted images by each judge."""
         first = self.scorers[0]
         seen = [FeatureStatistics() for _ in self.scorers]
-        for batch in through_files(painted_images(generator, len(first), seed=first.seed), first.image_format):
-            for scorer, statistics in zip(self.scorers, seen):
-                statistics.add(scorer.extractor.features(batch))
+        _show(painted_images(generator, len(first), seed=first.seed), self.scorers, seen)
         return {s.name: frechet_distance(s.real, statistics) for s, statistics in zip(self.scorers, seen)}
+
+
+def _show(images: Iterable[Tensor], scorers: Sequence[Scorer], seen: list) -> None:
+    """Add the features of each batch to what each scorer has seen. Images go through the first one's image format."""
+    for batch in through_files(images, scorers[0].image_format):
+        for scorer, found in zip(scorers, seen):
+            found.add(scorer.extractor.features(batch))
+
 
 # %% ../nbs/07d_scoring.ipynb #be5fe005
 @patch
@@ -310,9 +316,7 @@ def evaluate_all(
         raise ValueError(f"scorers of one evaluation share their images and image format, not {len(compared)} of them")
     keep_memory()
     seen = [_Painted() for _ in scorers]
-    for batch in through_files(images, scorers[0].image_format):
-        for scorer, painted in zip(scorers, seen):
-            painted.add(scorer.extractor.features(batch))
+    _show(images, scorers, seen)
     return [_evaluation(scorer, painted, replicates, progress) for scorer, painted in zip(scorers, seen)]
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import websocket
 
+from lab import end
+
 
 def find_firefox() -> str | None:
     """The program, if there is one."""
@@ -74,8 +76,4 @@ class Firefox:
             time.sleep(0.2)
 
     def close(self) -> None:
-        self.program.terminate()
-        try:
-            self.program.wait(30)
-        except subprocess.TimeoutExpired:
-            self.program.kill()
+        end(self.program)

@@ -91,6 +91,15 @@ def screenshot(target, name: str, **options) -> None:
         target.screenshot(path=Path(folder) / name, **options)
 
 
+def end(program: subprocess.Popen) -> None:
+    """Ask a program to end, and make it end if it does not."""
+    program.terminate()
+    try:
+        program.wait(30)
+    except subprocess.TimeoutExpired:
+        program.kill()
+
+
 class Lab:
     """A JupyterLab server over a folder that looks like the repository; notebooks are opened as copies."""
 
@@ -166,8 +175,4 @@ class Lab:
                 self._ask(f"/api/sessions/{session['id']}", "DELETE").close()
 
     def close(self) -> None:
-        self.server.terminate()
-        try:
-            self.server.wait(30)
-        except subprocess.TimeoutExpired:
-            self.server.kill()
+        end(self.server)

@@ -16,6 +16,7 @@ export class Painter {
     #outputs = new Map(); // of the network, by seed
     #initials = new Map(); // the learned canvas in other sizes
     #encoder = null; // its file, once that is needed
+    #found = new WeakMap(); // latents, by photograph
 
     constructor({ tensors, texts }) {
         this.settings = JSON.parse(texts.settings);
@@ -53,7 +54,10 @@ export class Painter {
     /** The latents that the painter's encoder finds for a photograph. */
     async latentsFor(photograph) {
         this.#encoder ??= await fetchBuffer(`${this.file}.encoder.safetensors`).then(readSafetensors);
-        return encode(asSeenBy(this, photograph), this.#encoder.tensors);
+        if (!this.#found.has(photograph)) {
+            this.#found.set(photograph, encode(asSeenBy(this, photograph), this.#encoder.tensors));
+        }
+        return this.#found.get(photograph);
     }
 
     /** What the network says for latents: all that is needed to paint. */

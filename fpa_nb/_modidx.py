@@ -871,6 +871,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/fpa_nb', 'doc_host': '', '
                             'fpa_nb.run._optimiser_tensors': ('run.html#_optimiser_tensors', 'fpa_nb/run.py'),
                             'fpa_nb.run._part': ('run.html#_part', 'fpa_nb/run.py'),
                             'fpa_nb.run._read_tensors': ('run.html#_read_tensors', 'fpa_nb/run.py'),
+                            'fpa_nb.run._trained_discriminator': ('run.html#_trained_discriminator', 'fpa_nb/run.py'),
+                            'fpa_nb.run._trained_painters': ('run.html#_trained_painters', 'fpa_nb/run.py'),
                             'fpa_nb.run._training_tensors': ('run.html#_training_tensors', 'fpa_nb/run.py'),
                             'fpa_nb.run.at_full_size': ('run.html#at_full_size', 'fpa_nb/run.py'),
                             'fpa_nb.run.at_stage': ('run.html#at_stage', 'fpa_nb/run.py'),

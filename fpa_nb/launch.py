@@ -101,9 +101,11 @@ def make_training_job(recipe: Recipe, where: Where = Where()) -> TrainingJob:
     scorers = tuple(Scorer(data, judge, samples=recipe.score_samples) for judge in judges)
     return TrainingJob(run, where, data, scorers, start)
 
-
+# %% ../nbs/07e_launch.ipynb #44738914
 def _check_start(recipe: Recipe) -> None:
-    """Raise `ValueError` if a model would refine a painter that was never trained, and never will be."""
+    """Raise `ValueError` if a model would refine a painter that is never trained, or starts from one and is none."""
+    if recipe.start_from and not MODELS[recipe.model].paints:
+        raise ValueError(f"model {recipe.model!r} is no painter, and starts from none: leave start_from out")
     if MODELS[recipe.model].refines and recipe.refiner.freeze_painter and not recipe.start_from:
         raise ValueError(
             f"model {recipe.model!r} refines a trained painter: give start_from (a run's folder, a checkpoint, or an "

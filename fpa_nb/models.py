@@ -245,7 +245,7 @@ _STARTS = {
 def load_start(
     what: str | Path,  # a run (its last checkpoint), a checkpoint, an official file, or official:<name>
 ) -> Start:
-    """A trained painter to refine. Raises `ValueError` if there is none."""
+    """A trained painter to refine or to go on from. Raises `ValueError` if there is none."""
     kind, found = identify(what, _STARTS)
     return _STARTS[kind](found)
 

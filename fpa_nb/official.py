@@ -372,7 +372,8 @@ def start_from_official(
     checkpoint = read_official(path, arguments)
     with _naming(from_root(path)):
         if not isinstance(checkpoint.generator, Painter):
-            raise ValueError(f"it holds a {type(checkpoint.generator).__name__}: only a plain painter can be refined")
+            kind = type(checkpoint.generator).__name__
+            raise ValueError(f"it holds a {kind}: only a plain painter can be started from")
         moments = _adam_of(checkpoint, "D_opt")
     discriminator = checkpoint.discriminator.state_dict()
     return Start(checkpoint.generator, checkpoint.averaged, discriminator, moments, str(from_root(path)))

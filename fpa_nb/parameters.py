@@ -237,8 +237,8 @@ class RecipeParameters(Parameters):
     batch_size: OptionalCount = parameter(None, "images a step; None: the recipe's")
     image_size: OptionalCount = parameter(None, "pixels, a power of two from 16; None: the recipe's")
     seed: Seed = parameter(0, "of everything random, from 0")
-    start_from: Words = parameter("", "for refined models: a run, a checkpoint, or an official checkpoint")
-    fresh_discriminator: bool = parameter(False, "for refined models: a new discriminator")
+    start_from: Words = parameter("", "painter to refine or go on from: a run, a checkpoint, an official checkpoint")
+    fresh_discriminator: bool = parameter(False, "with start_from: a new discriminator")
     overrides: Overrides = parameter("", "other settings of the recipe by dotted name, as text or as a dict")
 
 

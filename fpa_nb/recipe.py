@@ -61,7 +61,7 @@ class Recipe:
     save_every: PositiveInt = 1_000  # steps between checkpoints
     score_every: PositiveInt = 5_000  # steps between scores
     score_samples: PositiveInt = 10_000  # images painted for a score
-    start_from: str = ""  # a trained painter to refine: a run's folder, a checkpoint, or an official checkpoint file
+    start_from: str = ""  # a trained painter to refine or go on from: a run's folder, a checkpoint, an official file
     fresh_discriminator: bool = False  # a new discriminator instead of the one that the trained painter played against
     painter: PainterConfig = PainterConfig()
     refiner: RefinerConfig = RefinerConfig()
@@ -94,6 +94,8 @@ def _check_stages(recipe: Recipe) -> None:
     sizes = (*recipe.grow.sizes, recipe.painter.image_size)
     if recipe.model not in growing:
         raise ValueError(f"model {recipe.model!r} cannot grow: grow.sizes are for {', '.join(growing)}")
+    if recipe.start_from:
+        raise ValueError("a painter that starts from a trained one has no earlier stages: leave grow.sizes out")
     if not set(sizes) <= set(IMAGE_SIZES) or not all(small < large for small, large in pairwise(sizes)):
         said = f"grow.sizes {list(recipe.grow.sizes)} must be powers of two from {IMAGE_SIZES[0]} that ascend"
         raise ValueError(f"{said} to less than image_size={sizes[-1]}")
@@ -309,8 +311,9 @@ def make_recipe(
     named = RECIPES[name]
     size = named.image_size if image_size is None else image_size
     changes = _shape(size, DATASETS[dataset].channels) | MODELS[model].changes
-    changes |= named.changes | named.by_model.get(model, {}) | _growth(named, model, size)
-    changes |= {name: value for name, value in settings.items() if value is not None}
+    settings = {name: value for name, value in settings.items() if value is not None}
+    changes |= named.changes | named.by_model.get(model, {}) | _growth(named, model, size, settings.get("start_from"))
+    changes |= settings
     made = _changed(Recipe(dataset=dataset, model=model), changes | present_names(overrides or {}))
     if (made.dataset, made.model) != (dataset, model):
         raise ValueError(f"overrides change dataset or model ({made.dataset}, {made.model}): name them by themselves")
@@ -322,14 +325,14 @@ def _shape(image_size: int, channels: int) -> dict:
     return {f"{part}.{name}": value for part in _PARTS_WITH_IMAGE_SHAPE for name, value in shape.items()}
 
 
-def _growth(named: NamedRecipe, model: str, image_size: int) -> dict:
-    """A painter's stages before the last one; its gain begins at 1, and stays when it is refined."""
+def _growth(named: NamedRecipe, model: str, image_size: int, start_from: str | None) -> dict:
+    """A painter's stages before the last one, which a trained one has behind it; its gain, which begins at 1."""
     earlier = [stage for stage in named.stages if stage[0] < image_size]
     if not earlier or not MODELS[model].paints:
         return {}
     parts = zip(("grow.sizes", "grow.batches", "grow.steps"), zip(*earlier))
     gain = {"painter.key_gain": (image_size / earlier[0][0]) ** 0.5}
-    return gain | (dict(parts) if MODELS[model].kind is Painter else {})
+    return gain | (dict(parts) if MODELS[model].kind is Painter and not start_from else {})
 
 
 def _changed(recipe: Recipe, changes: dict) -> Recipe:

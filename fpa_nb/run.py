@@ -18,7 +18,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -38,7 +38,7 @@ from .files import check_name, find_root, from_root, one_line, read_json, read_r
 from .files import sha256, shown_path, write_text
 from .gan import Gan
 from .lightgan import Discriminator
-from .painter import Painter, evenly_spaced
+from .painter import Painter, evenly_spaced, resized_settings
 from .recipe import MODELS, Recipe, differences, other_settings, recipe_from_dict, stages
 
 # %% ../nbs/05c_run.ipynb #332a7a6c
@@ -415,7 +415,7 @@ def load_generator(
 # %% ../nbs/05c_run.ipynb #115f40c9
 @dataclass(frozen=True)
 class Start:
-    """A trained painter, to begin a refined one with."""
+    """A trained painter, to refine or to go on from."""
 
     painter: Painter  # as trained
     averaged: Painter  # its running average
@@ -436,7 +436,7 @@ def start_from_checkpoint(
         path = kept[-1]
     averaged = load_generator(path)
     if not isinstance(averaged, Painter):
-        raise ValueError(f"{path} holds a {type(averaged).__name__}: only a plain painter can be refined")
+        raise ValueError(f"{path} holds a {type(averaged).__name__}: only a plain painter can be started from")
     training, _ = _read_tensors(path / "training.safetensors")
     painter = Painter(averaged.config)
     painter.load_state_dict(_part(training, "generator"))
@@ -446,33 +446,54 @@ def start_from_checkpoint(
 # %% ../nbs/05c_run.ipynb #aa02ccd8
 def build_gan(recipe: Recipe, device: torch.device = torch.device("cpu"), start: Start | None = None) -> Gan:
     """
-    A new game: players drawn from the recipe's seed, a refined painter around the trained one.
+    A new game: players drawn from the recipe's seed, or begun with a trained painter.
 
-    Raises `ValueError` if that was made with other settings.
+    A refined painter is built around that one. A plain one goes on from it, at the size of the recipe's images.
+
+    Raises `ValueError` if the trained one was made with other settings.
     """
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
         generator = MODELS[recipe.model].build(recipe)
         discriminator = Discriminator(recipe.discriminator)
-    if start is None:
-        return Gan(generator.to(device), discriminator.to(device), recipe.gan)
-    changed = differences(asdict(start.painter.config), asdict(recipe.painter), "painter.")
+        if start is not None and not recipe.fresh_discriminator:
+            discriminator = _trained_discriminator(recipe, start)
+    ema = copy.deepcopy(generator)
+    if start is not None:
+        for model, trained in zip((generator, ema), _trained_painters(recipe, start)):
+            getattr(model, "painter", model).load_state_dict(trained.state_dict())
+    gan = Gan(generator.to(device), discriminator.to(device), recipe.gan, ema.to(device))
+    grows = start is not None and start.painter.config.image_size != recipe.painter.image_size
+    if start is not None and start.discriminator_optimiser and not recipe.fresh_discriminator and not grows:
+        load_optimiser(gan.discriminator_optimiser, start.discriminator_optimiser)
+    return gan
+
+# %% ../nbs/05c_run.ipynb #75077490
+def _trained_painters(recipe: Recipe, start: Start) -> tuple[Painter, Painter]:
+    """The painter to begin with, and its average; at the size of the recipe's images, if they are not refined."""
+    painters, wanted = (start.painter, start.averaged), recipe.painter
+    if not MODELS[recipe.model].refines:
+        size = recipe.painter.image_size
+        painters = tuple(painter.resized(size) for painter in painters)
+        wanted, _ = resized_settings(wanted, size)  # which rounds as they do
+    changed = differences(asdict(painters[0].config), asdict(wanted), "painter.")
     if changed:
         what = f"{start.source} was painted with other settings ({'; '.join(changed)})"
         raise ValueError(f"{what}: set them with overrides")
-    ema = copy.deepcopy(generator)
-    generator.painter.load_state_dict(start.painter.state_dict())
-    ema.painter.load_state_dict(start.averaged.state_dict())
-    if not recipe.fresh_discriminator:
-        try:
-            discriminator.load_state_dict(start.discriminator)
-        except RuntimeError as error:
-            what = f"the discriminator of {start.source} has other settings ({one_line(error, 300)})"
-            raise ValueError(f"{what}: set them, or fresh_discriminator=True") from None
-    gan = Gan(generator.to(device), discriminator.to(device), recipe.gan, ema.to(device))
-    if start.discriminator_optimiser and not recipe.fresh_discriminator:
-        load_optimiser(gan.discriminator_optimiser, start.discriminator_optimiser)
-    return gan
+    return painters
+
+
+def _trained_discriminator(recipe: Recipe, start: Start) -> Discriminator:
+    """The discriminator that the painter to begin with played against, grown to the size of the recipe's images."""
+    size = start.painter.config.image_size
+    discriminator = Discriminator(replace(recipe.discriminator, image_size=size))
+    try:
+        discriminator.load_state_dict(start.discriminator)
+    except RuntimeError as error:
+        what = f"the discriminator of {start.source} has other settings ({one_line(error, 300)})"
+        raise ValueError(f"{what}: set them, or fresh_discriminator=True") from None
+    larger = recipe.discriminator.image_size
+    return discriminator if larger == size else discriminator.grown(larger)
 
 # %% ../nbs/05c_run.ipynb #764ef603
 def at_stage(gan: Gan, recipe: Recipe) -> Gan:

@@ -249,6 +249,11 @@ class Dataset:
     broken_allowed: float = 0.01  # share of images that may be unreadable
     citation: str = ""
 
+    @property
+    def terms(self) -> str:
+        """What it is, and under which licence: for what was trained on it. Nothing, where no licence is known of."""
+        return f"{self.title} (licence: {self.licence}; {self.page})" if self.licence else ""
+
 # %% ../nbs/03b_datasets.ipynb #34c40f50
 def _first(*finders: Callable[[], Source | None]) -> Source | None:
     """What the first finder finds that finds something."""

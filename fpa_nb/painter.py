@@ -22,6 +22,7 @@ import torch
 from fastcore.basics import patch
 from pydantic import ConfigDict, NonNegativeInt, PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
+from safetensors import safe_open
 from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 
@@ -332,6 +333,8 @@ def write_program(
 class Pretrained:
     """A model made from its settings, with `save_pretrained`, `from_pretrained` and `push_to_hub` (see below)."""
 
+    trained_on: str = ""  # the images that it learned from, and their terms; a saved model keeps it
+
     @property
     def settings(self) -> dict:
         """What the model's constructor is called with, by name."""
@@ -540,13 +543,21 @@ _WEIGHTS = "model.safetensors"
 _CARD = "README.md"
 _CARD_TEXT = """---
 library_name: fpa_nb
-license: apache-2.0
+license: {licence}
 tags: [fast-weight-painter]
 ---
 
-A model of fast weight painters (Irie & Schmidhuber, ICLR 2023), made with `fpa_nb`. Its class is `{0}`, so
-`{0}.from_pretrained` reads it.
+A model of fast weight painters (Irie & Schmidhuber, ICLR 2023), made with `fpa_nb`. Its class is `{kind}`, so
+`{kind}.from_pretrained` reads it.
 """
+_TERMS_TEXT = """
+It learned from {}. These terms hold for the use of its weights and of what it paints, too.
+"""
+
+
+def _card(model: Pretrained) -> str:
+    text = _CARD_TEXT.format(kind=type(model).__name__, licence="other" if model.trained_on else "apache-2.0")
+    return text + (_TERMS_TEXT.format(model.trained_on) if model.trained_on else "")
 
 
 @patch
@@ -560,10 +571,10 @@ def save_pretrained(
     settings = {name: asdict(part) for name, part in self.settings.items()}
     with tempfile.TemporaryDirectory(prefix=".saving-", dir=folder) as name:
         aside = Path(name)
-        save_model(self, aside / _WEIGHTS)
+        save_model(self, aside / _WEIGHTS, {"trained_on": self.trained_on} if self.trained_on else None)
         (aside / _CONFIG).write_text(json.dumps(settings.get("config", settings), sort_keys=True, indent=2))
         if not (folder / _CARD).exists():  # somebody may have written a better one
-            (aside / _CARD).write_text(_CARD_TEXT.format(type(self).__name__))
+            (aside / _CARD).write_text(_card(self))
         for file in aside.iterdir():
             os.replace(file, folder / file.name)
 
@@ -600,6 +611,8 @@ def from_pretrained(
         given = {"config": given}
     model = cls(**{name: kind(**present_settings(given[name])) for name, kind in classes.items()})
     load_model(model, folder / _WEIGHTS)
+    with safe_open(folder / _WEIGHTS, "pt") as file:
+        model.trained_on = (file.metadata() or {}).get("trained_on", "")
     return model.eval()
 
 # %% ../nbs/01_painter.ipynb #2f14d7a8

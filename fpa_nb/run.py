@@ -34,6 +34,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from .datasets import DATASETS
 from .files import check_name, find_root, from_root, one_line, read_json, read_rows
 from .files import sha256, shown_path, write_text
 from .gan import Gan
@@ -331,6 +332,7 @@ def save_checkpoint(folder: Path, gan: Gan, recipe: Recipe) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".writing-", dir=folder, ignore_cleanup_errors=True) as temporary:
             whole = Path(temporary, "checkpoint")
+            gan.ema.trained_on = DATASETS[recipe.dataset].terms
             gan.ema.save_pretrained(whole)
             save_file(_training_tensors(gan), whole / "training.safetensors", metadata=about)
             write_text(whole / _SUMS, "".join(f"{sha256(file)}  {file.name}\n" for file in sorted(whole.iterdir())))

@@ -560,7 +560,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/fpa_nb', 'doc_host': '', '
                                 'fpa_nb.painter.TransformerNetwork.forward': ( 'painter.html#transformernetwork.forward',
                                                                                'fpa_nb/painter.py'),
                                 'fpa_nb.painter._OfficialSettings': ('painter.html#_officialsettings', 'fpa_nb/painter.py'),
-                                'fpa_nb.painter._card': ('painter.html#_card', 'fpa_nb/painter.py'),
                                 'fpa_nb.painter._check_settings': ('painter.html#_check_settings', 'fpa_nb/painter.py'),
                                 'fpa_nb.painter._check_transformer': ('painter.html#_check_transformer', 'fpa_nb/painter.py'),
                                 'fpa_nb.painter._download': ('painter.html#_download', 'fpa_nb/painter.py'),

@@ -550,14 +550,7 @@ tags: [fast-weight-painter]
 A model of fast weight painters (Irie & Schmidhuber, ICLR 2023), made with `fpa_nb`. Its class is `{kind}`, so
 `{kind}.from_pretrained` reads it.
 """
-_TERMS_TEXT = """
-It learned from {}. These terms hold for the use of its weights and of what it paints, too.
-"""
-
-
-def _card(model: Pretrained) -> str:
-    text = _CARD_TEXT.format(kind=type(model).__name__, licence="other" if model.trained_on else "apache-2.0")
-    return text + (_TERMS_TEXT.format(model.trained_on) if model.trained_on else "")
+_TERMS_TEXT = "\nIt learned from {}. These terms hold for the use of its weights and of what it paints, too.\n"
 
 
 @patch
@@ -574,7 +567,8 @@ def save_pretrained(
         save_model(self, aside / _WEIGHTS, {"trained_on": self.trained_on} if self.trained_on else None)
         (aside / _CONFIG).write_text(json.dumps(settings.get("config", settings), sort_keys=True, indent=2))
         if not (folder / _CARD).exists():  # somebody may have written a better one
-            (aside / _CARD).write_text(_card(self))
+            card = _CARD_TEXT.format(kind=type(self).__name__, licence="other" if self.trained_on else "apache-2.0")
+            (aside / _CARD).write_text(card + (self.trained_on and _TERMS_TEXT.format(self.trained_on)))
         for file in aside.iterdir():
             os.replace(file, folder / file.name)
 

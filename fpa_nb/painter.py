@@ -601,8 +601,7 @@ def from_pretrained(
     folder = Path(source) if Path(source).is_dir() else _download(str(source), download)
     given = json.loads((folder / _CONFIG).read_text())
     classes = settings_classes(cls)
-    if list(classes) == ["config"]:
-        given = {"config": given}
+    given = {"config": given} if list(classes) == ["config"] else given
     model = cls(**{name: kind(**present_settings(given[name])) for name, kind in classes.items()})
     load_model(model, folder / _WEIGHTS)
     with safe_open(folder / _WEIGHTS, "pt") as file:

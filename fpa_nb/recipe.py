@@ -151,6 +151,7 @@ class NamedRecipe:
     image_size: int = 64
     stages: tuple[tuple[int, int, int], ...] = ()  # image size, batch size, training steps, of painters before the last
     by_model: dict[str, dict] = field(default_factory=dict)  # further changes for one model only
+    in_colour: dict = field(default_factory=dict)  # further changes for images in colour
     any_dataset: bool = True  # whether it is offered for other datasets than its own
 
 
@@ -207,6 +208,7 @@ RECIPES["laptop"] = NamedRecipe(
             "lightgan.attention_sizes": (),
         },
     },
+    in_colour={"painter.colours": "opponent", "gan.ema_decay": 0.999},
 )
 RECIPES["laptop-direct"] = replace(RECIPES["laptop"], stages=())
 
@@ -311,9 +313,10 @@ def make_recipe(
     named = RECIPES[name]
     size = named.image_size if image_size is None else image_size
     changes = _shape(size, DATASETS[dataset].channels) | MODELS[model].changes
+    channels = (overrides or {}).get("painter.channels", DATASETS[dataset].channels)
     settings = {name: value for name, value in settings.items() if value is not None}
-    changes |= named.changes | named.by_model.get(model, {}) | _growth(named, model, size, settings.get("start_from"))
-    changes |= settings
+    changes |= named.changes | named.by_model.get(model, {}) | (named.in_colour if channels == 3 else {})
+    changes |= _growth(named, model, size, settings.get("start_from")) | settings
     made = _changed(Recipe(dataset=dataset, model=model), changes | present_names(overrides or {}))
     if (made.dataset, made.model) != (dataset, model):
         raise ValueError(f"overrides change dataset or model ({made.dataset}, {made.model}): name them by themselves")

@@ -258,7 +258,7 @@ def page_weights(
     return save(weights, {"settings": json.dumps(page_settings(painter))})
 
 # %% ../nbs/09a_browser.ipynb #eb5befeb
-OPENING_SEED = 3  # of the picture with which the page opens
+OPENING_SEED = 0  # of the picture with which the page opens
 
 
 @torch.no_grad()
@@ -287,7 +287,7 @@ class Region:
 
 
 PAINTERS = {  # the painters of the page: title, what `load_painter` takes, and the file of an encoder if there is one
-    "cats": ("cats, 64 x 64", "reports/cats/fpa"),
+    "cats": ("cats, 64 x 64 (AFHQ, CC BY-NC 4.0)", "reports/cats/fpa"),
     "smiles": ("faces, 64 x 64", "reports/smiles/fpa", "reports/smiles/encoder.safetensors"),
     "digits": ("handwritten digits, 16 x 16", "reports/digits/fpa", "reports/digits/encoder.safetensors"),
 }

@@ -323,7 +323,7 @@ def drawn(page) -> torch.Tensor:
     return torch.tensor(page.evaluate(script)).reshape(-1, 4)[:, :3] / 255
 
 
-def wanted(painter, seed=3, second=5, toward=0.0, **given) -> torch.Tensor:
+def wanted(painter, seed=OPENING_SEED, second=5, toward=0.0, **given) -> torch.Tensor:
     first, other = (sample_latents(painter, 1, s) for s in (seed, second))
     painting = painter.paint(interpolate(toward, first, other, "spherical"))
     order = step_order(given.pop("order", "as painted"), painter.config.steps, given.pop("shuffle", 0))
@@ -547,9 +547,9 @@ def test_play_and_save(opened, tmp_path):
             assert button == "#save-picture" or page.is_disabled("#save-film")  # no second one meanwhile
         file = tmp_path / download.value.suggested_filename
         download.value.save_as(file)
-        assert file.stem == "digits-seed3-edited" and file.suffix in endings
+        assert file.stem == f"digits-seed{OPENING_SEED}-edited" and file.suffix in endings
         assert file.read_bytes().startswith(kinds[file.suffix])
-    with Image.open(tmp_path / "digits-seed3-edited.png") as image:
+    with Image.open(tmp_path / f"digits-seed{OPENING_SEED}-edited.png") as image:
         assert image.size == (1024, 1024)
     assert not page.wrong
 

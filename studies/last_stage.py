@@ -1,7 +1,7 @@
 """
 What makes cats worse after the last growth: learning rates and averages from one common state (chapter 09b).
 
-    python studies/last_stage.py 0 1 2
+    python studies/last_stage.py 1
 
 trains painters of the given seeds to the end of their stage of 32 x 32, by the recipe `laptop` in opponent colours, and
 lets each play on at 64 x 64 with several learning rates. What was learned is scored as it is, and by two averages of
@@ -45,12 +45,15 @@ def play(gan, stage, data, judges, note):
     averages = {decay: copy.deepcopy(gan.ema) for decay in DECAYS}
     batches = Batches(data, stage.batch_size, stage.seed)
     began, aside, first = time.process_time(), 0.0, gan.step
-    for step in range(first, first + STEPS + 1):
+    while True:
+        step = gan.step
         if (step - first) % SCORED_EVERY == 0:
             paused = time.process_time()
             for name, model in {"none": gan.generator, **averages}.items():
                 note(step, paused - began - aside, name, judges(model))
             aside += time.process_time() - paused
+        if step == first + STEPS:
+            return
         torch.manual_seed(step_seed(stage.seed, step, 0, 1))
         draw = latents_of_step(step_seed(stage.seed, step, 0), stage, gan.generator.latent_dim)
         gan.train_step([batches[step]], draw)

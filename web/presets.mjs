@@ -46,7 +46,7 @@ export function presets({ painter, region, photograph }) {
         { name: "its keys, another's values", changes: () => ({ borrow: "values" }), fits: !photograph },
         { name: "Hebbian: add, whatever is there", changes: () => ({ rule: "hebbian" }), fits: !photograph },
         {
-            name: `without ${region.name}'s strokes`,
+            name: `without ${region.name}${region.name.endsWith("s") ? "'" : "'s"} strokes`,
             changes: (program) => ({ off: stepsText(stepsOf(region, painter, program)) }),
         },
     ];

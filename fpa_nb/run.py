@@ -465,8 +465,8 @@ def build_gan(recipe: Recipe, device: torch.device = torch.device("cpu"), start:
         for model, trained in zip((generator, ema), _trained_painters(recipe, start)):
             getattr(model, "painter", model).load_state_dict(trained.state_dict())
     gan = Gan(generator.to(device), discriminator.to(device), recipe.gan, ema.to(device))
-    grows = start is not None and start.painter.config.image_size != recipe.painter.image_size
-    if start is not None and start.discriminator_optimiser and not recipe.fresh_discriminator and not grows:
+    same_size = start is not None and start.painter.config.image_size == recipe.painter.image_size
+    if same_size and start.discriminator_optimiser and not recipe.fresh_discriminator:
         load_optimiser(gan.discriminator_optimiser, start.discriminator_optimiser)
     return gan
 

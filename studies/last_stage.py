@@ -35,8 +35,8 @@ COLUMNS = ("seed", "lr", "step", "seconds", "average", "frechet_efficientnet_dis
 def common_job(seed, steps):
     """The training whose last state all learning rates begin with."""
     settings = {"dataset": "afhq_cat", "recipe": "laptop", "seed": seed, "steps": steps, "name": f"last_stage{seed}"}
-    colours = "painter.colours=opponent score_every=2100 save_every=700"
-    given = checked(TrainParameters, **settings, overrides=colours, extractor="efficientnet pixels")
+    changes = "painter.colours=opponent gan.ema_decay=0.995 score_every=2100 save_every=700"
+    given = checked(TrainParameters, **settings, overrides=changes, extractor="efficientnet pixels")
     return make_training_job(*requested(given))
 
 

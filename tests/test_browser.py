@@ -205,7 +205,7 @@ def test_report_page_on_small_and_dark_screens(browser, scheme):
         seen = page.evaluate(LAYOUT)
         assert (seen["wide"], seen["wideInside"]) == (width, 0), f"the page scrolls sideways at {width}: {seen}"
         assert seen["boxes"] == page.locator(".box").count() or width == 1280, "a table or figure is squeezed"
-        assert seen["gap"] < 100
+        assert seen["emptyInside"] == 0 and seen["gap"] < 100
         assert seen["paper"] == light[0]  # figures are drawn on white
         assert ((seen["ground"], seen["ink"]) == light) == (scheme == "light")
         screenshot(page, f"report_{scheme}_{width}.png")

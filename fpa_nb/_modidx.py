@@ -737,6 +737,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/fpa_nb', 'doc_host': '', '
                                   'fpa_nb.reproduce._interrupt': ('reproduce.html#_interrupt', 'fpa_nb/reproduce.py'),
                                   'fpa_nb.reproduce._jobs': ('reproduce.html#_jobs', 'fpa_nb/reproduce.py'),
                                   'fpa_nb.reproduce._merged': ('reproduce.html#_merged', 'fpa_nb/reproduce.py'),
+                                  'fpa_nb.reproduce._note': ('reproduce.html#_note', 'fpa_nb/reproduce.py'),
                                   'fpa_nb.reproduce._notebook': ('reproduce.html#_notebook', 'fpa_nb/reproduce.py'),
                                   'fpa_nb.reproduce._options': ('reproduce.html#_options', 'fpa_nb/reproduce.py'),
                                   'fpa_nb.reproduce._own_line': ('reproduce.html#_own_line', 'fpa_nb/reproduce.py'),

@@ -66,8 +66,9 @@ class ChannelNorm(nn.Module):
         self.shift = nn.Parameter(torch.zeros(1, channels, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:  # (batch, channels, height, width), twice
-        variance, mean = torch.var_mean(x, dim=1, correction=0, keepdim=True)
-        return (x - mean) * (variance + self.eps).rsqrt() * self.gain + self.shift
+        centred = x - x.mean(1, keepdim=True)
+        variance = centred.square().mean(1, keepdim=True)  # torch.var_mean takes ten times as long here
+        return centred * (variance + self.eps).rsqrt() * self.gain + self.shift
 
 # %% ../nbs/02_refiner.ipynb #e6c58ae2
 class FullAttention(nn.Module):

@@ -32,7 +32,7 @@ from .official import load_official, plain_value, read_arguments, start_from_off
 from .painter import LATER_SETTINGS, Painter, present_settings
 from .parameters import complaints
 from .recipe import MODELS
-from .refiner import RefinedPainter
+from .refiner import LATER_REFINER_SETTINGS, RefinedPainter
 from .run import Run, Start, checkpoints_in, load_generator, start_from_checkpoint
 
 # %% ../nbs/07c_models.ipynb #6df4447a
@@ -132,7 +132,8 @@ def _read_settings(kind: type, given: object, path: Path) -> object:
     if not isinstance(given, dict):
         raise ValueError(f"{path}: the settings of a {kind.__name__} are an object, not a {type(given).__name__}")
     given = present_settings(given)
-    missing = [field for field in fields(kind) if field.name not in {*given, *LATER_SETTINGS}]
+    there = {*given, *LATER_SETTINGS, *LATER_REFINER_SETTINGS}  # or not needed
+    missing = [field for field in fields(kind) if field.name not in there]
     if missing:
         how = f"add it, as the model was made (the default is {missing[0].default!r})"
         raise ValueError(f"{path} lacks the setting {missing[0].name}: {how}")

@@ -39,7 +39,7 @@ from fpa_nb.official_settings import (
     whole_official_state,
 )
 from .painter import LATER_SETTINGS, Painter, PainterConfig, in_colour
-from .refiner import RefinedPainter
+from .refiner import LATER_REFINER_SETTINGS, RefinedPainter, RefinerConfig
 from .rules import RULES
 from .run import Start, load_optimiser
 
@@ -446,17 +446,22 @@ def save_official(
     with atomic_write(path) as temporary:
         torch.save(content, temporary)
 
-
+# %% ../nbs/07b_official.ipynb #b2e82f63
 def _check_known(configs: dict[str, object]) -> None:
     """Raise `ValueError` for a rule and for settings that the official code does not know."""
     config = configs.get("painter", PainterConfig())
     rules = list(dict.fromkeys(rule for *_, rule in MODEL_TYPES))
     if config.rule not in rules:
         raise ValueError(f"the official code has no rule {config.rule!r}, only {', '.join(rules)}: use save_pretrained")
-    changed = [name for name in LATER_SETTINGS if getattr(config, name) != getattr(PainterConfig(), name)]
+    later = {"painter": (LATER_SETTINGS, PainterConfig()), "refiner": (LATER_REFINER_SETTINGS, RefinerConfig())}
+    changed = [
+        f"{part}.{name}={getattr(configs[part], name)!r}"
+        for part in later.keys() & configs.keys()
+        for name in later[part][0]
+        if getattr(configs[part], name) != getattr(later[part][1], name)
+    ]
     if changed:
-        named = ", ".join(f"painter.{name}={getattr(config, name)!r}" for name in changed)
-        raise ValueError(f"the official code does not have {named}: use save_pretrained")
+        raise ValueError(f"the official code does not have {', '.join(changed)}: use save_pretrained")
 
 # %% ../nbs/07b_official.ipynb #5d445b8a
 def _check_same(arguments: Path, configs: dict[str, object], parts: dict[str, dict[str, Tensor]]) -> None:

@@ -16,7 +16,7 @@ from fpa_nb.official import gan_from_official, load_official, read_official, sav
 from fpa_nb.official_settings import configs_of
 from fpa_nb.painter import LATER_SETTINGS, Painter, PainterConfig
 from fpa_nb.recipe import MODELS, make_recipe
-from fpa_nb.refiner import RefinerConfig
+from fpa_nb.refiner import LATER_REFINER_SETTINGS, RefinerConfig
 from fpa_nb.rules import RULES
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*is for fpa_nb only:UserWarning")
@@ -94,6 +94,7 @@ REFINERS = {
     "freeze_painter": [{"freeze_painter": False}],
     "stop_gradient": [{"stop_gradient": False}],
     "supervise_canvas": [{"supervise_canvas": True}],
+    "residual": [{"residual": True}],
 }
 LIGHT = {
     "fmap_max": [{"fmap_max": 8}, {"fmap_max": 100}, {"fmap_max": 700}],
@@ -145,7 +146,7 @@ def test_every_setting_comes_back_or_is_refused(tmp_path, part, change):
             "discriminator": config,
         }
     gan, path = make_gan(**made), tmp_path / "model_1.pt"
-    unknown = [name for name in LATER_SETTINGS if name in change]
+    unknown = [name for name in (*LATER_SETTINGS, *LATER_REFINER_SETTINGS) if name in change]
     unknown += ["gated_delta"] if change.get("rule") == "gated_delta" else []
     if unknown:
         with pytest.raises(ValueError, match=unknown[0]) as error:

@@ -14,7 +14,7 @@ from safetensors.torch import load, save
 from fpa_nb.lightgan import LightGenerator, LightGeneratorConfig
 from fpa_nb.models import load_painter
 from fpa_nb.painter import LATER_SETTINGS, Painter, PainterConfig, sample_latents
-from fpa_nb.refiner import RefinedPainter, RefinerConfig
+from fpa_nb.refiner import LATER_REFINER_SETTINGS, RefinedPainter, RefinerConfig
 
 pytestmark = long_limit
 ROOT = Path(__file__).resolve().parent.parent
@@ -169,7 +169,7 @@ def test_each_part(saved, tmp_path, name):
     """Every setting and every tensor, missing: it is named."""
     config, tensors = json.loads(saved[name][CONFIG]), load(saved[name][WEIGHTS])
     for part in [config["painter"], config["refiner"]] if "painter" in config else [config]:
-        for setting in [setting for setting in part if setting not in LATER_SETTINGS]:
+        for setting in [setting for setting in part if setting not in (*LATER_SETTINGS, *LATER_REFINER_SETTINGS)]:
             value = part.pop(setting)
             (tmp_path / WEIGHTS).write_bytes(saved[name][WEIGHTS])
             (tmp_path / CONFIG).write_text(json.dumps(config))

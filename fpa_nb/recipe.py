@@ -62,6 +62,7 @@ class Recipe:
     score_every: PositiveInt = 5_000  # steps between scores
     score_samples: PositiveInt = 10_000  # images painted for a score
     start_from: str = ""  # a trained painter to refine or go on from: a run's folder, a checkpoint, an official file
+    start_from_average: bool = False  # both painters are the averaged one; officially only that in the average is
     fresh_discriminator: bool = False  # a new discriminator instead of the one that the trained painter played against
     painter: PainterConfig = PainterConfig()
     refiner: RefinerConfig = RefinerConfig()

@@ -473,7 +473,8 @@ def build_gan(recipe: Recipe, device: torch.device = torch.device("cpu"), start:
 # %% ../nbs/05c_run.ipynb #75077490
 def _trained_painters(recipe: Recipe, start: Start) -> tuple[Painter, Painter]:
     """The painter to begin with, and its average; at the size of the recipe's images, if they are not refined."""
-    painters, wanted = (start.painter, start.averaged), recipe.painter
+    painters = (start.averaged if recipe.start_from_average else start.painter, start.averaged)
+    wanted = recipe.painter
     if not MODELS[recipe.model].refines:
         size = recipe.painter.image_size
         painters = tuple(painter.resized(size) for painter in painters)

@@ -17,6 +17,7 @@ import torch
 from fpa_nb.files import find_root, write_text
 from fpa_nb.launch import make_training_job, requested
 from fpa_nb.parameters import TrainParameters, checked
+from fpa_nb.training import keep_memory
 
 STEPS = 150
 WAYS = {
@@ -40,6 +41,7 @@ def scores(start, seed, way):
 
 def main(start, seeds):
     torch.set_num_threads(1)
+    keep_memory()
     lines = RESULTS.read_text().splitlines() if RESULTS.exists() else [",".join(("seed", "way", "step", *JUDGES))]
     done = {tuple(line.split(",")[:2]) for line in lines}
     for seed in seeds:

@@ -163,6 +163,12 @@ _EARLY_AVERAGE = {
     "gan.ema_start": 0,
     "gan.ema_reset_until": 0,
 }
+_BEGINNING_WITH_THE_PICTURE = {
+    "refiner.residual": True,
+    "start_from_average": True,
+    "gan.lr": 1e-5,
+    "gan.ttur_mult": 40.0,
+}
 RECIPES = {"paper": NamedRecipe({}, seconds={"fpa": {16: 2.4, 32: 4.0, 64: 5.5}})}
 RECIPES["paper-grown"] = replace(RECIPES["paper"], stages=((16, 20, 100_000), (32, 20, 150_000), (64, 20, 200_000)))
 _OWN_RECIPES = {"digits": "digits", "smiles": "laptop", "flowers": "laptop"}  # where the default is not `paper`
@@ -208,10 +214,13 @@ RECIPES["laptop"] = NamedRecipe(
             "lightgan.fmap_inverse_coef": 9,
             "lightgan.attention_sizes": (),
         },
+        "fpa_unet": _BEGINNING_WITH_THE_PICTURE,
+        "fpa_v1_unet": _BEGINNING_WITH_THE_PICTURE,
     },
     in_colour={"painter.colours": "opponent", "gan.ema_decay": 0.999},
 )
-RECIPES["laptop-direct"] = replace(RECIPES["laptop"], stages=())
+_ANEW = {"lightgan": RECIPES["laptop"].by_model["lightgan"]}  # U-Nets paint the picture anew
+RECIPES["laptop-direct"] = replace(RECIPES["laptop"], stages=(), by_model=_ANEW)
 
 # %% ../nbs/05b_recipe.ipynb #0561d27c
 RECIPES["digits"] = NamedRecipe(

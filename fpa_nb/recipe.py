@@ -214,11 +214,12 @@ RECIPES["laptop"] = NamedRecipe(
             "lightgan.fmap_inverse_coef": 9,
             "lightgan.attention_sizes": (),
         },
-        "fpa_unet": _BEGINNING_WITH_THE_PICTURE,
-        "fpa_v1_unet": _BEGINNING_WITH_THE_PICTURE,
+        **dict.fromkeys(("fpa_unet", "fpa_v1_unet"), _BEGINNING_WITH_THE_PICTURE),
     },
     in_colour={"painter.colours": "opponent", "gan.ema_decay": 0.999},
 )
+
+# %% ../nbs/05b_recipe.ipynb #52a787f7
 _ANEW = {"lightgan": RECIPES["laptop"].by_model["lightgan"]}  # U-Nets paint the picture anew
 RECIPES["laptop-direct"] = replace(RECIPES["laptop"], stages=(), by_model=_ANEW)
 

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-RUNS = ("study_digits", "study_faces") if (ROOT / "reports" / "study_digits").is_dir() else ("study",)
+RUNS = ("study_digits", "study_faces", "study_cats") if (ROOT / "reports" / "study_digits").is_dir() else ("study",)
 MODELS = {"StyleGAN2": "stylegan2", "LightGAN": "lightgan", "FPA (v2)": "fpa", "FPA (v2) + U-Net": "fpa_unet"}
 MODELS |= {"FPA v1": "fpa_v1", "FPA v1 + U-Net": "fpa_v1_unet"}
 BESIDE = {"floor": "floor", "precision": "precision", "recall": "recall", "near twins": "twins"}

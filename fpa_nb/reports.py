@@ -83,6 +83,9 @@ _WORDS = {
     "gan.ema_decay": ("decay of the average", {}),
     "gan.augment_target": ("target of the augmentation", {}),
     "batch_size": ("batch size", {}),
+    "grow.sizes": ("image sizes of the first stages", {}),
+    "grow.batches": ("batches of the first stages", {}),
+    "grow.steps": ("lengths of the first stages", {}),
 }  # settings, and their values, in words
 
 # %% ../nbs/11_reports.ipynb #11wo0003

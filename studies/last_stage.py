@@ -27,7 +27,6 @@ from fpa_nb.scoring import Judges
 from fpa_nb.training import keep_memory, last_state, latents_of_step, step_seed
 
 
-
 @dataclass(frozen=True)
 class Way:
     """A way to go on after the last growth."""

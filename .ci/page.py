@@ -1,8 +1,8 @@
 """Make an executed notebook fit to be committed: python .ci/page.py reports/digits.ipynb [RUN_FOLDER]
 
 Drops widget state, progress bars, warnings and papermill's notes from the page, and the real images, unless they are
-the digits, which may be shown. Copies the run's figures, its scores, and the averaged model of its last checkpoint
-(under the model's name) to a folder beside it.
+the digits, which may be shown. Copies the run's figures, its scores by every judge, and the averaged model of its last
+checkpoint (under the model's name, in half precision, with the terms of its images) to a folder beside it.
 """
 
 import json
@@ -15,6 +15,8 @@ import nbformat
 import pandas as pd
 
 from execute import kept
+from fpa_nb.fid import DISTANCES
+from fpa_nb.run import checkpoints_in, load_generator
 
 page = Path(sys.argv[1])
 notebook = nbformat.read(page, as_version=4)
@@ -38,10 +40,10 @@ if len(sys.argv) > 2:
     run, beside = Path(sys.argv[2]), page.with_suffix("")
     shutil.copytree(run / "figures", beside, dirs_exist_ok=True)
     model = beside / run.parent.name
-    model.mkdir(exist_ok=True)
-    for name in ("config.json", "model.safetensors"):
-        shutil.copy(max((run / "checkpoints").glob("[0-9]*")) / name, model / name)
-        (model / name).chmod(0o644)
+    load_generator(checkpoints_in(run / "checkpoints")[-1]).half().save_pretrained(model)
     samples = json.loads((run / "record.json").read_text())["recipe"]["score_samples"]
-    scores = pd.read_csv(run / "metrics.csv")[["step", "frechet_pixel_distance"]].dropna()
-    scores.assign(samples=samples).to_csv(model / "scores.csv", index=False)
+    metrics = pd.read_csv(run / "metrics.csv")
+    judges = [name for name in DISTANCES if name in metrics]
+    told = ["step", *(name for name in ("seconds", "image_size") if name in metrics), *judges]
+    scores = metrics[told].dropna(subset=judges).assign(samples=samples)
+    scores.to_csv(model / "scores.csv", index=False)

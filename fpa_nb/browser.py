@@ -287,7 +287,7 @@ class Region:
 
 
 PAINTERS = {  # the painters of the page: title, what `load_painter` takes, and the file of an encoder if there is one
-    "cats": ("cats (AFHQ, CC BY-NC)", "reports/cats/fpa"),
+    "cats": ("cats (AFHQ, CC BY-NC)", "reports/cats/fpa", "reports/cats/encoder.safetensors"),
     "smiles": ("faces, 64 x 64", "reports/smiles/fpa", "reports/smiles/encoder.safetensors"),
     "digits": ("handwritten digits, 16 x 16", "reports/digits/fpa", "reports/digits/encoder.safetensors"),
 }

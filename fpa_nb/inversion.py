@@ -64,6 +64,7 @@ class Encoder(nn.Module):
     ):
         super().__init__()
         self.settings = {"shape": list(shape), "latent_dim": latent_dim, "widths": list(widths)}
+        self.trained_on = ""  # what its painter learned from, and the terms of that; a file keeps it
         channels, height, width = shape
         self.layers = nn.ModuleList()
         for filters in widths:
@@ -106,6 +107,7 @@ def train_encoder(
         with torch.no_grad():
             example = painter(sample_latents(painter, 1))
         encoder = Encoder(example.shape[1:], painter.latent_dim, widths).to(example.device)
+        encoder.trained_on = getattr(painter, "trained_on", "")
         weights = list(encoder.parameters())
         optimiser = torch.optim.Adam(weights, lr=lr)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, lr, total_steps=steps)
@@ -122,14 +124,16 @@ def train_encoder(
 def save_encoder(encoder: Encoder, path: str | Path) -> None:
     """Write an encoder to a file, in half precision. A relative path counts from the project's root."""
     weights = {name: x.detach().half().contiguous() for name, x in encoder.state_dict().items()}
+    told = {"settings": json.dumps(encoder.settings), "trained_on": encoder.trained_on}
     with atomic_write(from_root(path)) as temporary:
-        save_file(weights, temporary, {"settings": json.dumps(encoder.settings)})
+        save_file(weights, temporary, told)
 
 
 def load_encoder(path: str | Path) -> Encoder:
     """The encoder in a file that `save_encoder` wrote. A relative path counts from the project's root."""
     with safe_open(from_root(path), "pt") as file:
         encoder = Encoder(**json.loads(file.metadata()["settings"]))
+        encoder.trained_on = file.metadata().get("trained_on", "")
         encoder.load_state_dict({name: file.get_tensor(name).float() for name in file.keys()})
     return encoder.eval().requires_grad_(False)
 

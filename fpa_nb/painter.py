@@ -6,7 +6,7 @@
 __all__ = ['LATER_SETTINGS', 'OPPONENT_CONTRAST', 'FORMER_NAMES', 'PainterConfig', 'RepeatedLatent', 'MiniLatents', 'LSTMNetwork',
            'TransformerNetwork', 'Head', 'as_images', 'in_colour', 'Painting', 'write_program', 'Pretrained', 'Painter',
            'sample_latents', 'show_images', 'around_grey', 'evenly_spaced', 'show_steps', 'resized_settings',
-           'settings_classes', 'present_settings']
+           'settings_classes', 'present_settings', 'take_terms']
 
 # %% ../nbs/01_painter.ipynb #46a8f493
 import copy
@@ -604,9 +604,20 @@ def from_pretrained(
     given = {"config": given} if list(classes) == ["config"] else given
     model = cls(**{name: kind(**present_settings(given[name])) for name, kind in classes.items()})
     load_model(model, folder / _WEIGHTS)
-    with safe_open(folder / _WEIGHTS, "pt") as file:
-        model.trained_on = (file.metadata() or {}).get("trained_on", "")
+    take_terms(model, folder / _WEIGHTS)
     return model.eval()
+
+
+def take_terms(
+    model: Pretrained,
+    weights: Path,  # the file that a saved model's weights came from
+) -> None:
+    """Let a model, and every model in it, know what it learned from, as far as the file says so."""
+    with safe_open(weights, "pt") as file:
+        terms = (file.metadata() or {}).get("trained_on", "")
+    for part in model.modules():
+        if isinstance(part, Pretrained):
+            part.trained_on = terms
 
 # %% ../nbs/01_painter.ipynb #2f14d7a8
 def _download(repository: str, options: dict) -> Path:

@@ -332,7 +332,6 @@ def save_checkpoint(folder: Path, gan: Gan, recipe: Recipe) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".writing-", dir=folder, ignore_cleanup_errors=True) as temporary:
             whole = Path(temporary, "checkpoint")
-            gan.ema.trained_on = DATASETS[recipe.dataset].terms
             gan.ema.save_pretrained(whole)
             save_file(_training_tensors(gan), whole / "training.safetensors", metadata=about)
             write_text(whole / _SUMS, "".join(f"{sha256(file)}  {file.name}\n" for file in sorted(whole.iterdir())))
@@ -392,7 +391,7 @@ def load_checkpoint(path: Path, gan: Gan) -> None:
     Raises `DamagedCheckpoint` if a file is damaged, and `ValueError` if it was made with other settings.
     """
     check_checkpoint(path)
-    model, _ = _read_tensors(path / "model.safetensors")
+    model, about = _read_tensors(path / "model.safetensors")
     training, metadata = _read_tensors(path / "training.safetensors")
     try:
         gan.ema.load_state_dict(model)
@@ -404,6 +403,7 @@ def load_checkpoint(path: Path, gan: Gan) -> None:
     load_optimiser(gan.discriminator_optimiser, _part(training, "discriminator_optimiser"))
     gan.augmentation |= _part(training, "augmentation")  # which an older checkpoint does not have
     gan.step = int(metadata["step"])
+    gan.ema.trained_on = about.get("trained_on", gan.ema.trained_on)  # an older checkpoint does not say
 
 
 def load_generator(
@@ -461,6 +461,7 @@ def build_gan(recipe: Recipe, device: torch.device = torch.device("cpu"), start:
         if start is not None and not recipe.fresh_discriminator:
             discriminator = _trained_discriminator(recipe, start)
     ema = copy.deepcopy(generator)
+    ema.trained_on = _terms(recipe, start)
     if start is not None:
         for model, trained in zip((generator, ema), _trained_painters(recipe, start)):
             getattr(model, "painter", model).load_state_dict(trained.state_dict())
@@ -471,6 +472,12 @@ def build_gan(recipe: Recipe, device: torch.device = torch.device("cpu"), start:
     return gan
 
 # %% ../nbs/05c_run.ipynb #75077490
+def _terms(recipe: Recipe, start: Start | None) -> str:
+    """What a model learns from, the images of the painter that it begins with among them, and the terms of all."""
+    before, now = start.averaged.trained_on if start else "", DATASETS[recipe.dataset].terms
+    return before if now in before else "; ".join(filter(None, (before, now)))
+
+
 def _trained_painters(recipe: Recipe, start: Start) -> tuple[Painter, Painter]:
     """The painter to begin with, and its average; at the size of the recipe's images, if they are not refined."""
     painters = (start.averaged if recipe.start_from_average else start.painter, start.averaged)

@@ -29,7 +29,7 @@ from .datasets import DATASETS
 from .files import extract, fetch_from_drive, from_root, read_json, read_text
 from .lightgan import LightGenerator
 from .official import load_official, plain_value, read_arguments, start_from_official
-from .painter import LATER_SETTINGS, Painter, present_settings, take_terms
+from .painter import LATER_SETTINGS, Painter, present_settings, read_terms
 from .parameters import complaints
 from .recipe import MODELS
 from .refiner import LATER_REFINER_SETTINGS, RefinedPainter
@@ -197,7 +197,7 @@ def load_saved(
     _check_weights(weights, expected, path)
     model = _build(kind, settings, config)
     model.load_state_dict(weights)
-    take_terms(model, path)
+    model.trained_on = read_terms(path)
     return model.eval()
 
 # %% ../nbs/07c_models.ipynb #ed8f9e4b

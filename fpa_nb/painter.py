@@ -6,7 +6,7 @@
 __all__ = ['LATER_SETTINGS', 'OPPONENT_CONTRAST', 'FORMER_NAMES', 'PainterConfig', 'RepeatedLatent', 'MiniLatents', 'LSTMNetwork',
            'TransformerNetwork', 'Head', 'as_images', 'in_colour', 'Painting', 'write_program', 'Pretrained', 'Painter',
            'sample_latents', 'show_images', 'around_grey', 'evenly_spaced', 'show_steps', 'resized_settings',
-           'settings_classes', 'present_settings', 'take_terms']
+           'read_terms', 'settings_classes', 'present_settings']
 
 # %% ../nbs/01_painter.ipynb #46a8f493
 import copy
@@ -95,8 +95,7 @@ def _check_settings(config: PainterConfig) -> None:
     if config.rule not in RULES:
         raise ValueError(f"unknown rule {config.rule!r}; known: {', '.join(RULES)}")
     if config.inputs == "split" and config.latent_dim % config.steps:
-        sizes = f"latent_dim={config.latent_dim} to be a multiple of steps={config.steps}"
-        raise ValueError(f"inputs='split' needs {sizes}")
+        raise ValueError(f"inputs='split' needs latent_dim={config.latent_dim} as a multiple of steps={config.steps}")
     if config.inputs == "v1" and config.slow == "lstm" and not config.latent_to_state:
         raise ValueError("inputs='v1' starts the LSTM from the latent: latent_to_state must be True")
     if config.colours == "opponent" and config.channels != 3:
@@ -198,9 +197,8 @@ class TransformerNetwork(nn.Module):
     def __init__(self, config: PainterConfig, input_size: int):
         super().__init__()
         self.heads = config.num_heads
-        self.layers = nn.ModuleList(
-            _transformer_layer(config.hidden_size, config.feedforward_dim) for _ in range(config.num_layers)
-        )
+        sizes = (config.hidden_size, config.feedforward_dim)
+        self.layers = nn.ModuleList(_transformer_layer(*sizes) for _ in range(config.num_layers))
 
     def forward(self, inputs: Tensor, latents: Tensor) -> Tensor:  # inputs: (batch, steps, hidden_size)
         """A hidden vector for each step, like the inputs; the latents are not used: there is no state to start from."""
@@ -326,8 +324,7 @@ def write_program(
     """A program, written by a painter's rule with the painter's settings for it."""
     rule = RULES[config.rule]
     taken = {name: program[name] for name in ("keys", "values", "betas", *rule.gates)}
-    options = {name: getattr(config, name) for name in rule.options}
-    return rule.write(**taken, initial=initial, **options)
+    return rule.write(**taken, initial=initial, **{name: getattr(config, name) for name in rule.options})
 
 # %% ../nbs/01_painter.ipynb #0ad21fa2
 class Pretrained:
@@ -363,8 +360,7 @@ class Painter(nn.Module, Pretrained):
     ) -> Painting:
         """Paint a batch of images and keep every step. Raises `ValueError` for latents or sizes that do not fit."""
         if latents.ndim != 2 or latents.shape[1] != self.latent_dim:
-            given = f"latents have shape {tuple(latents.shape)}"
-            raise ValueError(f"{given}; this painter needs (batch, {self.latent_dim})")
+            raise ValueError(f"latents have shape {tuple(latents.shape)}; the painter needs (batch, {self.latent_dim})")
         head, canvas = (self.head, self.canvas) if size is None else self._resized_parts(size)
         keys, values, betas, *gates = head(self.slow(self.inputs(latents), latents))
         gates = dict(zip(head.rule.gates, gates))
@@ -572,6 +568,12 @@ def save_pretrained(
         for file in aside.iterdir():
             os.replace(file, folder / file.name)
 
+# %% ../nbs/01_painter.ipynb #f96abe3c
+def read_terms(weights: Path) -> str:
+    """What the model in a file of weights learned from, and the terms of that; empty if the file does not say."""
+    with safe_open(weights, "pt") as file:
+        return (file.metadata() or {}).get("trained_on", "")
+
 # %% ../nbs/01_painter.ipynb #56972c94
 def settings_classes(model: type) -> dict[str, type]:
     """What a model's constructor is called with: the name of each argument, and the class of settings that it is."""
@@ -604,20 +606,8 @@ def from_pretrained(
     given = {"config": given} if list(classes) == ["config"] else given
     model = cls(**{name: kind(**present_settings(given[name])) for name, kind in classes.items()})
     load_model(model, folder / _WEIGHTS)
-    take_terms(model, folder / _WEIGHTS)
+    model.trained_on = read_terms(folder / _WEIGHTS)
     return model.eval()
-
-
-def take_terms(
-    model: Pretrained,
-    weights: Path,  # the file that a saved model's weights came from
-) -> None:
-    """Let a model, and every model in it, know what it learned from, as far as the file says so."""
-    with safe_open(weights, "pt") as file:
-        terms = (file.metadata() or {}).get("trained_on", "")
-    for part in model.modules():
-        if isinstance(part, Pretrained):
-            part.trained_on = terms
 
 # %% ../nbs/01_painter.ipynb #2f14d7a8
 def _download(repository: str, options: dict) -> Path:

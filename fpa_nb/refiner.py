@@ -190,6 +190,15 @@ class RefinedPainter(nn.Module, Pretrained):
         return {"painter": self.painter.config, "refiner": self.config}
 
     @property
+    def trained_on(self) -> str:
+        """What it learned from, and the terms of that, which its painter has, too."""
+        return self.painter.trained_on
+
+    @trained_on.setter
+    def trained_on(self, terms: str) -> None:
+        self.painter.trained_on = terms
+
+    @property
     def averaged(self) -> nn.Module:
         """What the moving average of the weights follows: the part that learns."""
         return self.unet if self.config.freeze_painter else self

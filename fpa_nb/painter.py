@@ -95,7 +95,8 @@ def _check_settings(config: PainterConfig) -> None:
     if config.rule not in RULES:
         raise ValueError(f"unknown rule {config.rule!r}; known: {', '.join(RULES)}")
     if config.inputs == "split" and config.latent_dim % config.steps:
-        raise ValueError(f"inputs='split' needs latent_dim={config.latent_dim} as a multiple of steps={config.steps}")
+        sizes = f"latent_dim={config.latent_dim} to be a multiple of steps={config.steps}"
+        raise ValueError(f"inputs='split' needs {sizes}")
     if config.inputs == "v1" and config.slow == "lstm" and not config.latent_to_state:
         raise ValueError("inputs='v1' starts the LSTM from the latent: latent_to_state must be True")
     if config.colours == "opponent" and config.channels != 3:
@@ -232,9 +233,8 @@ class Head(nn.Module):
         self.rule = RULES[config.rule]
         channels, height, width = config.shape
         hidden = config.wide_dim or config.hidden_size
-        self.wide = nn.Identity()
-        if config.wide_dim:
-            self.wide = nn.Sequential(nn.Linear(config.hidden_size, hidden), nn.ReLU())
+        widening = (nn.Linear(config.hidden_size, hidden), nn.ReLU()) if config.wide_dim else ()
+        self.wide = nn.Sequential(*widening)
         self.sizes = _output_sizes(config)
         self.linear = nn.Linear(hidden, sum(self.sizes))
         one_beta = channels * (width + height + 1)  # the official formula, whatever the outputs

@@ -187,7 +187,7 @@ RECIPES["laptop"] = NamedRecipe(
         "fpa_v1_unet": {64: 1.4},
         "lightgan": {64: 0.57},
     },
-    stages=((16, 16, 600), (32, 8, 1_500), (64, 16, 10_000)),
+    stages=((16, 16, 600), (32, 8, 2_700), (64, 16, 10_000)),
     changes={
         "steps": 30_000,
         "batch_size": 16,

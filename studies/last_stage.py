@@ -51,7 +51,7 @@ COLUMNS = ("seed", "way", "step", "seconds", "average", "frechet_efficientnet_di
 def common_job(seed, steps):
     """The training whose last state all learning rates begin with."""
     settings = {"dataset": "afhq_cat", "recipe": "laptop", "seed": seed, "steps": steps, "name": f"last_stage{seed}"}
-    changes = "painter.colours=opponent gan.ema_decay=0.995 score_every=2100 save_every=700"
+    changes = "grow.steps=[600,1500] painter.colours=opponent gan.ema_decay=0.995 score_every=2100 save_every=700"
     given = checked(TrainParameters, **settings, overrides=changes, extractor="efficientnet pixels")
     return make_training_job(*requested(given))
 

@@ -149,8 +149,7 @@ class MiniLatents(nn.Module):
         self.positions = nn.Parameter(torch.randn(self.steps, self.size)) if config.positional else None
 
     def forward(self, latents: Tensor) -> Tensor:  # (batch, latent_dim) -> (batch, steps, size)
-        minis = self.squash(self.to_minis(latents)).unflatten(-1, (self.steps, -1))
-        inputs = self.to_inputs(minis)
+        inputs = self.to_inputs(self.squash(self.to_minis(latents)).unflatten(-1, (self.steps, -1)))
         return inputs if self.positions is None else inputs + self.positions
 
 
@@ -233,8 +232,9 @@ class Head(nn.Module):
         self.rule = RULES[config.rule]
         channels, height, width = config.shape
         hidden = config.wide_dim or config.hidden_size
-        widening = (nn.Linear(config.hidden_size, hidden), nn.ReLU()) if config.wide_dim else ()
-        self.wide = nn.Sequential(*widening)
+        self.wide = nn.Identity()
+        if config.wide_dim:
+            self.wide = nn.Sequential(nn.Linear(config.hidden_size, hidden), nn.ReLU())
         self.sizes = _output_sizes(config)
         self.linear = nn.Linear(hidden, sum(self.sizes))
         one_beta = channels * (width + height + 1)  # the official formula, whatever the outputs
